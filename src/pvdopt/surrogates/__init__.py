@@ -1,0 +1,1 @@
+"""Surrogates of one outcome behind one contract (:mod:`pvdopt.surrogates.base`)."""
