@@ -76,8 +76,8 @@ def _levels(text: str) -> tuple[str, ...]:
 
 
 def _read_csv(name: str) -> list[dict[str, str]]:
-    with (resources.files("pvdopt") / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+    text = (resources.files("pvdopt") / "data" / f"{name}.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @cache
@@ -110,7 +110,5 @@ def column(name: str) -> Column | None:
 def names(*groups: str, kind: Kind | None = None) -> tuple[str, ...]:
     """Return the names of the columns in these groups (all without any), of one kind if given."""
     return tuple(
-        c.name
-        for c in vocabulary().values()
-        if (not groups or c.group in groups) and (kind is None or c.kind == kind)
+        c.name for c in vocabulary().values() if (not groups or c.group in groups) and (kind is None or c.kind == kind)
     )

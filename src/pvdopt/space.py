@@ -1,4 +1,4 @@
-"""Parameters, constraints and the search space: which recipes may be made.
+"""The search space: which recipes may be made.
 
 One function decides (:meth:`SearchSpace.is_allowed`) and one explains on the same rules
 (:meth:`SearchSpace.explain`). A set of recipes is a data frame with one column per parameter; a number that does not
@@ -7,21 +7,30 @@ apply is NaN, a category that does not apply is None. Knows no data, no model an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Array = np.ndarray[Any, Any]
-Value = float | str | None
+from pvdopt.constraints import Between, Constraint, Exclude, Limit, LinearSum
+from pvdopt.parameters import TOLERANCE, Array, Categorical, Continuous, Parameter, Stepped
 
-#: Two settings of a continuous parameter closer than this share of its range are one setting.
-DEFAULT_RESOLUTION = 1e-3
-#: Slack for comparing a value with a bound or a step, as a share of the range or step.
-TOLERANCE = 1e-6
+__all__ = [
+    "Between",
+    "Categorical",
+    "Constraint",
+    "Continuous",
+    "Exclude",
+    "Limit",
+    "LinearSum",
+    "Parameter",
+    "SearchSpace",
+    "Stepped",
+]
+
+Value = float | str | None
 
 
 def _show(value: object, unit: str = "") -> str:
@@ -32,354 +41,6 @@ def _show(value: object, unit: str = "") -> str:
 def is_missing(values: pd.Series) -> Array:
     """Return where a column holds nothing (NaN, None)."""
     return np.asarray(values.isna(), dtype=bool)
-
-
-@dataclass(frozen=True)
-class _Parameter:
-    name: str
-    when: Mapping[str, Sequence[str]] | None = field(default=None, kw_only=True)
-
-    def _check_when(self) -> None:
-        if self.when is not None and (len(self.when) != 1 or not all(self.when.values())):
-            raise ValueError(f"{self.name}: when must name one parent and at least one of its choices")
-
-    @property
-    def parent(self) -> str | None:
-        """The parameter this one depends on, if any."""
-        return next(iter(self.when)) if self.when else None
-
-    @property
-    def parent_choices(self) -> tuple[str, ...]:
-        """The parent's choices under which this parameter applies."""
-        return tuple(next(iter(self.when.values()))) if self.when else ()
-
-
-@dataclass(frozen=True)
-class _Number(_Parameter):
-    low: float = math.nan
-    high: float = math.nan
-    unit: str = field(default="", kw_only=True)
-
-    def _check_bounds(self) -> None:
-        self._check_when()
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            raise ValueError(f"{self.name}: low and high must be finite, got {self.low} and {self.high}")
-        if not self.low < self.high:
-            raise ValueError(f"{self.name}: low must lie below high, got {self.low:g} and {self.high:g}")
-
-    def range_text(self) -> str:
-        """Return the bounds in words."""
-        return f"in [{self.low:g}, {self.high:g}]" + (f" {self.unit}" if self.unit not in ("", "1") else "")
-
-
-@dataclass(frozen=True)
-class Continuous(_Number):
-    """A number on an interval.
-
-    Parameters
-    ----------
-    low, high : float
-        Bounds, both included, in ``unit``.
-    log : bool
-        Whether equal ratios count as equal steps; needs ``low > 0``.
-    resolution : float, optional
-        The finest difference the machine can set; recipes are put on multiples of it.
-    when : mapping, optional
-        ``{parent: [choices]}``: the parameter exists only under these choices of another one.
-
-    Raises
-    ------
-    ValueError
-        If bounds are reversed, not finite, or not positive with ``log``.
-    """
-
-    log: bool = field(default=False, kw_only=True)
-    resolution: float | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        self._check_bounds()
-        if self.log and self.low <= 0:
-            raise ValueError(f"{self.name}: a log scale needs low > 0, got {self.low:g}")
-        if self.resolution is not None and not 0 < self.resolution <= self.high - self.low:
-            raise ValueError(f"{self.name}: resolution must lie in (0, high - low], got {self.resolution:g}")
-
-    def from_unit(self, u: Array) -> Array:
-        """Map [0, 1] to the parameter's values, snapped to its resolution."""
-        if self.log:
-            span = math.log(self.high / self.low)
-            return self.snap(self.low * np.exp(np.asarray(u, dtype=float) * span))
-        return self.snap(self.low + np.asarray(u, dtype=float) * (self.high - self.low))
-
-    def to_unit(self, values: Array) -> Array:
-        """Map values to [0, 1]; NaN stays NaN, values outside the bounds leave [0, 1]."""
-        values = np.asarray(values, dtype=float)
-        if self.log:
-            safe = np.where(values > 0, values, np.nan)
-            return np.log(safe / self.low) / math.log(self.high / self.low)
-        return (values - self.low) / (self.high - self.low)
-
-    def snap(self, values: Array) -> Array:
-        """Return the nearest settable values."""
-        values = np.clip(np.asarray(values, dtype=float), self.low, self.high)
-        if self.resolution is None:
-            return values
-        steps = np.round(values / self.resolution) * self.resolution
-        return np.clip(np.round(steps, 12), self.low, self.high)
-
-    def key(self, values: Array) -> Array:
-        """Return integers that are equal for settings that count as the same."""
-        if self.resolution is not None:
-            return np.round(np.asarray(values, dtype=float) / self.resolution)
-        return np.round(self.to_unit(values) / DEFAULT_RESOLUTION)
-
-    def off_grid(self, values: Array) -> Array:
-        """Return which values lie in the bounds but cannot be set (none, for a continuous parameter)."""
-        return np.zeros(len(values), dtype=bool)
-
-
-@dataclass(frozen=True)
-class Stepped(_Number):
-    """A number on the grid ``low, low + step, ..., <= high``.
-
-    Raises
-    ------
-    ValueError
-        If bounds are reversed or the step does not lie in (0, high - low].
-    """
-
-    step: float = 1.0
-    log: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        self._check_bounds()
-        if not 0 < self.step <= (self.high - self.low) * (1 + TOLERANCE):
-            raise ValueError(f"{self.name}: step must lie in (0, high - low], got {self.step:g}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"{self.name}: a log scale needs low > 0, got {self.low:g}")
-
-    @property
-    def n_levels(self) -> int:
-        """Number of settable values."""
-        return int(math.floor((self.high - self.low) / self.step + TOLERANCE)) + 1
-
-    def levels(self) -> Array:
-        """Return all settable values, ascending."""
-        return np.round(self.low + self.step * np.arange(self.n_levels), 12)
-
-    def from_unit(self, u: Array) -> Array:
-        """Map [0, 1] to levels of equal share (equal log width with ``log``)."""
-        u = np.asarray(u, dtype=float)
-        if self.log:
-            top = self.low + self.step * (self.n_levels - 1)
-            return self.snap(self.low * np.exp(u * math.log(top / self.low)))
-        index = np.minimum((u * self.n_levels).astype(int), self.n_levels - 1)
-        return self.levels()[index]
-
-    def to_unit(self, values: Array) -> Array:
-        """Map values to [0, 1] by their place between the bounds; NaN stays NaN."""
-        values = np.asarray(values, dtype=float)
-        if self.log:
-            safe = np.where(values > 0, values, np.nan)
-            return np.log(safe / self.low) / math.log(self.high / self.low)
-        return (values - self.low) / (self.high - self.low)
-
-    def snap(self, values: Array) -> Array:
-        """Return the nearest levels."""
-        index = np.round((np.asarray(values, dtype=float) - self.low) / self.step)
-        return np.round(self.low + self.step * np.clip(index, 0, self.n_levels - 1), 12)
-
-    def key(self, values: Array) -> Array:
-        """Return the index of the nearest level."""
-        return np.round((np.asarray(values, dtype=float) - self.low) / self.step)
-
-    def off_grid(self, values: Array) -> Array:
-        """Return which values are not on a level."""
-        values = np.asarray(values, dtype=float)
-        with np.errstate(invalid="ignore"):
-            return np.abs(self.snap(values) - values) > TOLERANCE * max(self.step, 1e-12)
-
-
-@dataclass(frozen=True)
-class Categorical(_Parameter):
-    """A choice among named levels.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two choices or one is repeated.
-    """
-
-    choices: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        self._check_when()
-        object.__setattr__(self, "choices", tuple(self.choices))
-        if len(self.choices) < 2:
-            raise ValueError(f"{self.name}: at least two choices are needed; a single one belongs to fixed")
-        if len(set(self.choices)) != len(self.choices):
-            raise ValueError(f"{self.name}: choices must differ, got {', '.join(map(str, self.choices))}")
-
-    def from_unit(self, u: Array) -> Array:
-        """Map [0, 1] to choices of equal share."""
-        index = np.minimum((np.asarray(u) * len(self.choices)).astype(int), len(self.choices) - 1)
-        return np.array(self.choices, dtype=object)[index]
-
-    def range_text(self) -> str:
-        """Return the choices in words."""
-        return "one of " + ", ".join(map(str, self.choices))
-
-
-Parameter = Continuous | Stepped | Categorical
-
-
-@dataclass(frozen=True)
-class LinearSum:
-    """Bound a weighted sum of numbers: ``low <= sum(weight * value) <= high``.
-
-    A parameter that does not apply counts as 0.
-    """
-
-    weights: Mapping[str, float]
-    low: float = -math.inf
-    high: float = math.inf
-
-    def __post_init__(self) -> None:
-        if not self.weights:
-            raise ValueError("a sum needs at least one parameter")
-        if not self.low <= self.high or (math.isinf(self.low) and math.isinf(self.high)):
-            raise ValueError(f"sum of {', '.join(self.weights)}: give low, high or both, low not above high")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns it reads."""
-        return tuple(self.weights)
-
-    def total(self, recipes: pd.DataFrame) -> Array:
-        """Return the weighted sum of each recipe."""
-        total = np.zeros(len(recipes))
-        for name, weight in self.weights.items():
-            total += weight * np.nan_to_num(recipes[name].to_numpy(dtype=float, na_value=np.nan))
-        return total
-
-    def broken(self, recipes: pd.DataFrame) -> Array:
-        """Return which recipes violate it."""
-        total = self.total(recipes)
-        scale = max(abs(b) for b in (self.low, self.high) if math.isfinite(b)) or 1.0
-        return (total < self.low - TOLERANCE * scale) | (total > self.high + TOLERANCE * scale)
-
-    def sentence(self, recipe: Mapping[str, Any]) -> str:
-        """Say what must hold."""
-        terms = " + ".join(n if w == 1 else f"{w:g} * {n}" for n, w in self.weights.items())
-        return f"{terms} must lie in [{self.low:g}, {self.high:g}]"
-
-
-@dataclass(frozen=True)
-class Between:
-    """A closed range of numbers, for the conditions of :class:`Exclude`."""
-
-    low: float = -math.inf
-    high: float = math.inf
-
-    def __str__(self) -> str:
-        if math.isinf(self.low):
-            return f"at most {self.high:g}"
-        return f"at least {self.low:g}" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
-
-
-@dataclass(frozen=True)
-class Exclude:
-    """Forbid a combination: recipes for which every condition holds.
-
-    Parameters
-    ----------
-    conditions : mapping
-        ``{name: choices or Between}``.
-    why : str
-        Reason shown to the user.
-    """
-
-    conditions: Mapping[str, Sequence[str] | Between]
-    why: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.conditions:
-            raise ValueError("an exclusion needs at least one condition")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns it reads."""
-        return tuple(self.conditions)
-
-    def broken(self, recipes: pd.DataFrame) -> Array:
-        """Return which recipes meet all conditions."""
-        hit = np.ones(len(recipes), dtype=bool)
-        for name, condition in self.conditions.items():
-            if isinstance(condition, Between):
-                values = recipes[name].to_numpy(dtype=float, na_value=np.nan)
-                hit &= (values >= condition.low) & (values <= condition.high)
-            else:
-                hit &= np.asarray(recipes[name].isin(list(condition)))
-        return hit
-
-    def sentence(self, recipe: Mapping[str, Any]) -> str:
-        """Say which combination is excluded."""
-        parts = [
-            f"{n} {c}" if isinstance(c, Between) else f"{n} {' or '.join(map(str, c))}"
-            for n, c in self.conditions.items()
-        ]
-        return "not together: " + ", ".join(parts) + (f" ({self.why})" if self.why else "")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Set a number's upper or lower limit by another choice, e.g. an anneal by its substrate.
-
-    Parameters
-    ----------
-    parameter, by : str
-        The number limited, and the category that decides.
-    at_most, at_least : mapping
-        Limit for each choice of ``by``; a choice not named is not limited.
-    why : str
-        Reason shown to the user.
-    """
-
-    parameter: str
-    by: str
-    at_most: Mapping[str, float] = field(default_factory=dict)
-    at_least: Mapping[str, float] = field(default_factory=dict)
-    why: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.at_most and not self.at_least:
-            raise ValueError(f"limit on {self.parameter}: name at least one choice of {self.by}")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns it reads."""
-        return (self.parameter, self.by)
-
-    def broken(self, recipes: pd.DataFrame) -> Array:
-        """Return which recipes violate it; a number that does not apply never does."""
-        values = recipes[self.parameter].to_numpy(dtype=float, na_value=np.nan)
-        high = recipes[self.by].map(lambda c: self.at_most.get(c, math.inf)).to_numpy(dtype=float)
-        low = recipes[self.by].map(lambda c: self.at_least.get(c, -math.inf)).to_numpy(dtype=float)
-        with np.errstate(invalid="ignore"):
-            return (values > high + TOLERANCE) | (values < low - TOLERANCE)
-
-    def sentence(self, recipe: Mapping[str, Any]) -> str:
-        """Say which limit the recipe's choice sets."""
-        choice = recipe.get(self.by)
-        bounds = [
-            f"{word} {table[choice]:g}"
-            for word, table in (("at most", self.at_most), ("at least", self.at_least))
-            if choice in table
-        ]
-        reason = f" ({self.why})" if self.why else ""
-        return f"{self.parameter} must be {' and '.join(bounds)} with {self.by} {choice}{reason}"
-
-
-Constraint = LinearSum | Exclude | Limit
 
 
 @dataclass(frozen=True)
@@ -465,8 +126,7 @@ class SearchSpace:
             ready = [p for p in waiting if p.parent is None or p.parent in placed]
             if not ready:
                 raise ValueError(
-                    "conditional parameters depend on each other in a circle: "
-                    + ", ".join(p.name for p in waiting)
+                    "conditional parameters depend on each other in a circle: " + ", ".join(p.name for p in waiting)
                 )
             placed.update(p.name for p in ready)
             waiting = [p for p in waiting if p.name not in placed]
@@ -487,10 +147,13 @@ class SearchSpace:
         for p in self.parameters:
             yield from self._parameter_rules(p)
         for c in self.constraints:
-            yield _Rule(
-                lambda r, c=c: c.broken(self.with_fixed(r)),  # type: ignore[misc]
-                lambda v, c=c: c.sentence({**self.fixed, **v}),
-            )  # type: ignore[misc]
+            yield self._constraint_rule(c)
+
+    def _constraint_rule(self, constraint: Constraint) -> _Rule:
+        return _Rule(
+            lambda recipes: constraint.broken(self.with_fixed(recipes)),
+            lambda values: constraint.sentence({**self.fixed, **values}),
+        )
 
     def _parameter_rules(self, p: Parameter) -> Iterator[_Rule]:
         name = p.name
@@ -500,9 +163,7 @@ class SearchSpace:
         )
         yield _Rule(
             lambda r: ~is_missing(r[name]) & ~self.applies(name, r),
-            lambda v: (
-                f"{name} does not apply with {p.parent} {v.get(p.parent or '', self.fixed.get(p.parent or ''))}"
-            ),
+            lambda v: f"{name} does not apply with {p.parent} {v.get(p.parent or '', self.fixed.get(p.parent or ''))}",
         )
         if isinstance(p, Categorical):
             choices = list(p.choices)
@@ -519,9 +180,7 @@ class SearchSpace:
             with np.errstate(invalid="ignore"):
                 return np.isinf(values) | (values < number.low - slack) | (values > number.high + slack)
 
-        yield _Rule(
-            outside, lambda v: f"{name} must lie {number.range_text()}, got {_show(v.get(name), number.unit)}"
-        )
+        yield _Rule(outside, lambda v: f"{name} must lie {number.range_text()}, got {_show(v.get(name), number.unit)}")
         if isinstance(p, Stepped):
             stepped = p
             yield _Rule(

@@ -101,7 +101,7 @@ class FadeLink:
     def inverse(self, values: Array) -> Array:
         """Return retentions after ``cycles`` of model values."""
         exponent = np.asarray(values, dtype=float) + self.beta * math.log(self.cycles / 100.0)
-        return np.exp(-np.exp(np.minimum(exponent, 50.0)))
+        return np.asarray(np.exp(-np.exp(np.minimum(exponent, 50.0))))
 
 
 @dataclass(frozen=True)
