@@ -1,0 +1,365 @@
+"""Canonical units, their spellings, and numbers as people write them; knows no column and no material.
+
+A unit is read as a product of symbols with whole exponents (``uAh cm-2 um-1`` is ``µAh/cm²/µm``) and turned into a
+scale and SI dimensions by a small table, so that reading a file loads nothing heavy. A symbol the table does not know
+is looked up with pint. ``/`` divides by the next factor or bracket only, so ``uAh/cm2 um`` is refused: nothing is
+converted on a guess.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from pvdopt.errors import DataInvalid, Problem
+
+#: Units in which values are kept: those of ``data/columns.csv``.
+CANONICAL_UNITS = (
+    "1", "%", "um", "nm", "mm", "cm2", "V", "C", "min", "h", "1/h", "W", "W/cm2", "Hz", "Pa", "sccm", "um/h", "J/cm2",
+    "uA/cm2", "uAh/cm2", "uAh/cm2/um", "mAh/g", "g/cm3",
+)  # fmt: skip
+
+#: Exponents of metre, kilogram, second, ampere and standard gas flow.
+Dimensions = tuple[int, int, int, int, int]
+_NONE: Dimensions = (0, 0, 0, 0, 0)
+
+_PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6}
+#: symbol -> (SI value, dimensions, prefixes it takes)
+_SYMBOLS: dict[str, tuple[float, Dimensions, str]] = {
+    "m": (1.0, (1, 0, 0, 0, 0), "num"),
+    "g": (1e-3, (0, 1, 0, 0, 0), "umk"),
+    "s": (1.0, (0, 0, 1, 0, 0), "num"),
+    "A": (1.0, (0, 0, 0, 1, 0), "num"),
+    "Ah": (3600.0, (0, 0, 1, 1, 0), "num"),
+    "C": (1.0, (0, 0, 1, 1, 0), "um"),
+    "V": (1.0, (2, 1, -3, -1, 0), "umk"),
+    "W": (1.0, (2, 1, -3, 0, 0), "umkM"),
+    "Wh": (3600.0, (2, 1, -2, 0, 0), "umk"),
+    "J": (1.0, (2, 1, -2, 0, 0), "umk"),
+    "Pa": (1.0, (-1, 1, -2, 0, 0), "mkM"),
+    "bar": (1e5, (-1, 1, -2, 0, 0), "um"),
+    "Torr": (101325 / 760, (-1, 1, -2, 0, 0), "um"),
+    "Hz": (1.0, (0, 0, -1, 0, 0), "kM"),
+}
+_ALONE: dict[str, tuple[float, Dimensions]] = {
+    "1": (1.0, _NONE),
+    "%": (1e-2, _NONE),
+    "cm": (1e-2, (1, 0, 0, 0, 0)),
+    "Å": (1e-10, (1, 0, 0, 0, 0)),
+    "min": (60.0, (0, 0, 1, 0, 0)),
+    "h": (3600.0, (0, 0, 1, 0, 0)),
+    "d": (86400.0, (0, 0, 1, 0, 0)),
+    "hPa": (100.0, (-1, 1, -2, 0, 0)),
+    "sccm": (1.0, (0, 0, 0, 0, 1)),
+    "slm": (1e3, (0, 0, 0, 0, 1)),
+}
+#: Other ways to write a symbol.
+_ALIASES = {
+    "uAh": "uah µAh", "mAh": "mah", "um": "micron microns micrometer micrometers micrometre micrometres",
+    "nm": "nanometer nanometers nanometre nanometres", "Å": "angstrom angstroms Angstrom", "%": "percent pct",
+    "V": "volt volts Volt v", "W": "watt watts Watt", "s": "sec secs second seconds", "min": "mins minute minutes",
+    "h": "hr hrs hour hours", "d": "day days", "Pa": "pascal pa", "Torr": "torr", "mTorr": "mtorr Mtorr",
+    "Hz": "hz hertz", "slm": "slpm", "sccm": "SCCM",
+}  # fmt: skip
+#: Celsius from a temperature: value * scale + offset.
+_TEMPERATURES = {
+    **dict.fromkeys(("C", "c", "degC", "deg C", "deg. C", "celsius", "Celsius", "deg"), (1.0, 0.0)),
+    **dict.fromkeys(("K", "kelvin", "Kelvin"), (1.0, -273.15)),
+    **dict.fromkeys(("degF", "deg F", "fahrenheit"), (5 / 9, -160 / 9)),
+}
+#: What to say when a unit of another kind turns up where these are wanted.
+_HINTS = {
+    "uAh/cm2/um": "A capacity per mass needs a density, one per area a thickness: each has a column of its own",
+    "uA/cm2": "A C-rate goes into c_rate, a current into this only after division by the area",
+    "1/h": "A current density goes into current_ua_cm2",
+    "C": "Write a temperature such as 650, 650 C or 923 K",
+}
+
+_UNSIGNED = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_QUANTITY = re.compile(
+    rf"(?P<value>[+-]?{_UNSIGNED})\s*(?P<unit>.*?)(?:\s*(?:\+/?-)\s*(?P<sd>{_UNSIGNED})\s*(?P<sd_unit>.*))?", re.DOTALL
+)
+_QUALIFIERS = (
+    (">=", ">="), ("=>", ">="), ("≥", ">="), (">", ">="), ("at least", ">="),
+    ("<=", "<="), ("=<", "<="), ("≤", "<="), ("<", "<="), ("at most", "<="), ("up to", "<="),
+    ("~", "~"), ("≈", "~"), ("about", "~"), ("approx.", "~"), ("ca.", "~"), ("=", "="),
+)  # fmt: skip
+_MISSING = frozenset({"", "-", "--", "n/a", "na", "n.a.", "?"})
+_FACTOR = re.compile(
+    r"\s*(?:(?P<operator>[/*·.])|(?P<bracket>[()])|(?P<symbol>[A-Za-zÅ%]+|1)(?:\^|\*\*)?(?P<power>[+-]?\d(?!\d))?)"
+)
+_C_RATE = re.compile(rf"(?P<value>{_UNSIGNED})?\s*C(?:\s*/\s*(?P<hours>{_UNSIGNED})(?:\s*h)?)?")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number as it was written: value, how sure, and its standard deviation if stated.
+
+    Attributes
+    ----------
+    qualifier : {"=", "~", ">=", "<="}
+        ``>`` and ``<`` are kept as ``>=`` and ``<=``.
+    """
+
+    value: float
+    qualifier: str = "="
+    sd: float | None = None
+
+
+def parse_quantity(
+    text: str,
+    unit: str,
+    *,
+    column: str | None = None,
+    bare_unit: str | None = None,
+    density_g_cm3: float | None = None,
+) -> Measured | None:
+    """Read a number as people write it, in a canonical unit.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``58.2``, ``~50``, ``>= 92 %``, ``650 C``, ``58.2 ± 1.5 uAh/cm2/um``; a unit at the end holds for
+        value and uncertainty alike. Empty, ``-``, ``?`` and ``n/a`` are missing values.
+    unit : str
+        One of :data:`CANONICAL_UNITS`, in which the result is.
+    column : str, optional
+        Named in messages.
+    bare_unit : str, optional
+        Unit of a number that stands alone, say from a table's header; the canonical one otherwise.
+    density_g_cm3 : float, optional
+        Allows to convert between capacities per mass and per volume.
+
+    Returns
+    -------
+    Measured or None
+        None where the value is missing. Limits are not checked here.
+
+    Raises
+    ------
+    DataInvalid
+        If there is no finite number, a decimal comma, or a unit that is unknown or of another kind.
+
+    Examples
+    --------
+    >>> parse_quantity(">= 92 %", "1")
+    Measured(value=0.92, qualifier='>=', sd=None)
+    >>> parse_quantity("0.2 mAh/cm2", "uAh/cm2").value
+    200.0
+    """
+    plain = normalise(text)
+    if plain.lower() in _MISSING:
+        return None
+    qualifier, rest = _split_qualifier(plain)
+    if unit == "1/h" and (found := _C_RATE.fullmatch(rest)):
+        hours = float(found["hours"] or 1)
+        rest = f"{float(found['value'] or 1) / hours!r} 1/h" if hours else rest
+    match = None if re.search(r"\d\s*,\s*\d", rest) else _QUANTITY.fullmatch(rest)
+    if not match or not math.isfinite(float(match["value"])) or not math.isfinite(float(match["sd"] or 0)):
+        raise DataInvalid(_no_number(text, rest, unit, column))
+    if re.match(r"(-|to|\.\.)\s*\d", match["unit"]):
+        todo = "Write a range as its middle ± half its width"
+        raise DataInvalid(Problem("must be one number", text, todo, column=column))
+    if match["unit"] and match["sd_unit"] and match["unit"] != match["sd_unit"]:
+        raise DataInvalid(
+            Problem("must have one unit", text, "Write 58.2 ± 1.5 and the unit at the end", column=column)
+        )
+    given = match["unit"] or match["sd_unit"] or bare_unit or unit
+    try:
+        scale, offset = _conversion(given, unit, density_g_cm3)
+    except UnknownUnitError as error:
+        todo = f"{error}. {_HINTS.get(unit, 'Write the number alone if it is in this unit')}"
+        raise DataInvalid(Problem(f"must be {_unit_text(unit)}", text, todo, column=column)) from None
+    sd = None if match["sd"] is None else float(match["sd"]) * scale
+    return Measured(float(match["value"]) * scale + offset, qualifier, sd)
+
+
+def convert(value: float, unit_from: str, unit_to: str) -> float:
+    """Return a value in another unit.
+
+    Raises
+    ------
+    UnknownUnitError
+        If a unit is not known, or the two are of different kinds.
+
+    Examples
+    --------
+    >>> convert(57, "uAh/cm2/um", "mAh/cm3")
+    570.0
+    """
+    scale, offset = _conversion(unit_from, unit_to)
+    return value * scale + offset
+
+
+class UnknownUnitError(ValueError):
+    """A unit is not known, or does not convert to the one wanted."""
+
+
+def normalise(text: str) -> str:
+    """Return the text in plain letters: one micro sign, plain digits and minus signs, single spaces.
+
+    Examples
+    --------
+    >>> normalise("58.2 µAh·cm⁻²·µm⁻¹")
+    '58.2 uAh·cm-2·um-1'
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    for mark, letter in (("\N{GREEK SMALL LETTER MU}", "u"), ("\N{MINUS SIGN}", "-"), ("–", "-"), ("—", "-")):
+        plain = plain.replace(mark, letter)
+    plain = plain.replace("±", "+-").replace("∙", "·").replace("⋅", "·").replace("×", "*").replace("°", "deg")
+    return " ".join(plain.split())
+
+
+def _split_qualifier(plain: str) -> tuple[str, str]:
+    for mark, meaning in _QUALIFIERS:
+        if plain.lower().startswith(mark):
+            return meaning, plain[len(mark) :].strip()
+    return "=", plain
+
+
+def _no_number(text: str, plain: str, unit: str, column: str | None) -> Problem:
+    """Say why a text is not a number; a comma is never read, since 1,234 may be either."""
+    must = f"must be {_unit_text(unit)}"
+    todo = "Leave it empty where the value is not known"
+    numbers = re.findall(r"\d[\d.]*(?: ?, ?[\d.]+)+", plain)
+    if numbers:
+        must = "must be written with a decimal point"
+        todo = f"Write {re.sub(r' *, *', '.', plain)}"
+        if any(number.count(",") > 1 or "." in number for number in numbers):
+            todo = "Use one decimal point and no thousands separators"
+        elif any(re.fullmatch(r"\d+,\d{3}", number) for number in numbers):
+            todo += f", or {plain.replace(',', '')} if a thousand is meant"
+    return Problem(must, text, todo, column=column)
+
+
+def _unit_text(unit: str) -> str:
+    return "a finite number, plain or in %" if unit == "1" else f"a finite number in {unit}"
+
+
+@lru_cache(maxsize=512)
+def _conversion(unit_from: str, unit_to: str, density_g_cm3: float | None = None) -> tuple[float, float]:
+    """Return (scale, offset) with ``value_to = value_from * scale + offset``."""
+    if unit_to == "C":
+        found = _TEMPERATURES.get(normalise(unit_from))
+        if found is None:
+            raise UnknownUnitError(f"{unit_from!r} is not a unit of temperature")
+        return found
+    if normalise(unit_from) == unit_to:
+        return 1.0, 0.0
+    value_from, dimensions_from = _read_unit(unit_from)
+    value_to, dimensions_to = _read_unit(unit_to)
+    # Charge per mass and per volume differ by a density: 1 g/cm3 is 1000 kg/m3.
+    per_density = tuple(a - b for a, b in zip(dimensions_to, dimensions_from, strict=True))
+    if density_g_cm3 is not None and per_density in ((-3, 1, 0, 0, 0), (3, -1, 0, 0, 0)):
+        factor = 1e3 * density_g_cm3
+        return _tidy(value_from / value_to * (factor if per_density[1] == 1 else 1 / factor)), 0.0
+    if dimensions_from != dimensions_to:
+        raise UnknownUnitError(f"{unit_from!r} does not convert to {unit_to!r}")
+    return _tidy(value_from / value_to), 0.0
+
+
+def _tidy(ratio: float) -> float:
+    """Return the ratio without the last digits that SI values in binary leave: 0.09999999999999999 is 0.1."""
+    return float(f"{ratio:.14g}")
+
+
+@lru_cache(maxsize=512)
+def _read_unit(text: str) -> tuple[float, Dimensions]:
+    """Return the SI value and the dimensions of a product of symbols."""
+    plain = normalise(text)
+    # Each open bracket keeps the sign with which its factors count; ``awaits`` is true after an operator.
+    position, signs, sign, awaits = 0, [1], 1, True
+    value, dimensions = 1.0, _NONE
+    while position < len(plain):
+        match = _FACTOR.match(plain, position)
+        if (
+            not match
+            or (match["operator"] and awaits and (position or match["operator"] != "/"))
+            or (match["bracket"] == ")" and awaits)
+        ):
+            raise UnknownUnitError(f"The unit {text!r} cannot be read")
+        position = match.end()
+        awaits = bool(match["operator"] or match["bracket"] == "(")
+        if match["operator"]:
+            sign = -1 if match["operator"] == "/" else 1
+        elif match["bracket"] == "(":
+            signs.append(signs[-1] * sign)
+            sign = 1
+        elif match["bracket"]:
+            signs.pop()
+            if not signs:
+                raise UnknownUnitError(f"The unit {text!r} cannot be read")
+        else:
+            one, single = _read_symbol(match["symbol"])
+            power = sign * signs[-1] * int(match["power"] or 1)
+            value *= one**power
+            dimensions = _add(dimensions, single, power)
+            sign = 1
+    if len(signs) > 1 or awaits:
+        raise UnknownUnitError(f"The unit {text!r} cannot be read")
+    return value, dimensions
+
+
+def _add(dimensions: Dimensions, more: Dimensions, power: int) -> Dimensions:
+    a, b, c, d, e = (x + power * y for x, y in zip(dimensions, more, strict=True))
+    return a, b, c, d, e
+
+
+@cache
+def _symbols() -> Mapping[str, tuple[float, Dimensions]]:
+    """Return every symbol, prefix and alias written out."""
+    known = dict(_ALONE)
+    for symbol, (value, dimensions, prefixes) in _SYMBOLS.items():
+        for prefix in ("", *prefixes):
+            known[prefix + symbol] = (_PREFIXES[prefix] * value, dimensions)
+    for symbol, others in _ALIASES.items():
+        known |= dict.fromkeys(others.split(), known[symbol])
+    return MappingProxyType(known)
+
+
+def _read_symbol(symbol: str) -> tuple[float, Dimensions]:
+    found = _symbols().get(symbol)
+    if found is None:
+        found = _ask_pint(symbol)
+    if found is None:
+        raise UnknownUnitError(f"The unit {symbol!r} is not known")
+    return found
+
+
+@cache
+def _registry() -> Any:
+    """Return pint's registry; a second to load, so only for units the table lacks."""
+    import pint
+
+    return pint.UnitRegistry()
+
+
+def _ask_pint(symbol: str) -> tuple[float, Dimensions] | None:
+    """Return what pint knows of one symbol.
+
+    None if nothing, or if it is dimensionless, logarithmic, has an offset or other dimensions than ours: pint reads
+    ``e`` and ``rad`` as pure numbers, and a number is not multiplied by a stray letter.
+    """
+    import pint
+
+    try:
+        quantity = _registry().Quantity(1.0, symbol).to_base_units()
+        doubled = _registry().Quantity(2.0, symbol).to_base_units()
+    except (pint.errors.PintError, AttributeError, ValueError):
+        return None
+    known = {"[length]": 0, "[mass]": 1, "[time]": 2, "[current]": 3}
+    exponents = [0, 0, 0, 0]
+    for name, power in quantity.dimensionality.items():
+        if name not in known or power != int(power):
+            return None
+        exponents[known[name]] = int(power)
+    if not any(exponents) or not math.isclose(doubled.magnitude, 2 * quantity.magnitude):
+        return None
+    a, b, c, d = exponents
+    return float(quantity.magnitude), (a, b, c, d, 0)
