@@ -101,6 +101,10 @@ class SearchSpace:
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
 
+    def get(self, name: str) -> Parameter | None:
+        """Return a parameter, or None for a name that is not varied."""
+        return self._by_name.get(name)
+
     def _check_names(self) -> None:
         known = set(self._by_name) | set(self.fixed)
         for p in self._by_name.values():

@@ -1,1 +1,44 @@
-"""Surrogates of one outcome behind one contract (:mod:`pvdopt.surrogates.base`)."""
+"""Surrogates of one outcome behind one contract (:mod:`pvdopt.surrogates.base`), made by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pvdopt.surrogates.base import Surrogate
+
+#: Specifications a campaign may name, and what they are.
+SPECIFICATIONS = {
+    "gaussian_process": "two-level additive Gaussian process on the physics prior mean",
+    "forest": "random forest that takes missing values, on the physics prior mean",
+    "mixture": "Gaussian process and forest, weighted by their score with whole sources held out",
+    "theory": "baseline: theory times the family's utilisation",
+    "climatology": "baseline: the spread of the other publications' values",
+}
+
+
+def make_surrogate(name: str, seed: int = 0) -> Surrogate:
+    """Return a fresh surrogate by the name of its specification.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name == "gaussian_process":
+        from pvdopt.surrogates.gaussian_process import GaussianProcess
+
+        return GaussianProcess(seed=seed)
+    if name == "forest":
+        from pvdopt.surrogates.forest import Forest
+
+        return Forest(seed=seed)
+    if name == "mixture":
+        from pvdopt.surrogates.mixture import Mixture
+
+        return Mixture(seed=seed)
+    if name in ("theory", "climatology"):
+        from pvdopt.surrogates.baseline import Climatology, TheoryTimesFamily
+
+        return TheoryTimesFamily() if name == "theory" else Climatology()
+    raise ValueError(f"no surrogate named {name!r}; known are {', '.join(SPECIFICATIONS)}")

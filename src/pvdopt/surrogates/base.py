@@ -19,6 +19,7 @@ from scipy.special import ndtri
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from pvdopt.training import TrainingTable
 
 Array = np.ndarray[Any, Any]
@@ -48,11 +49,11 @@ class IdentityLink:
 
     def forward(self, values: Array) -> Array:
         """Return model values of outcomes."""
-        return (np.asarray(values, dtype=float) - self.center) / self.scale
+        return np.asarray((np.asarray(values, dtype=float) - self.center) / self.scale)
 
     def inverse(self, values: Array) -> Array:
         """Return outcomes of model values."""
-        return np.asarray(values, dtype=float) * self.scale + self.center
+        return np.asarray(np.asarray(values, dtype=float) * self.scale + self.center)
 
 
 @dataclass(frozen=True)

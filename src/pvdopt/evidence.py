@@ -1,0 +1,324 @@
+"""Evidence: all domain knowledge a model may use, in one object that can leave sources out.
+
+Reported cells + the campaign's fixed settings + its protocol + physics. Without evidence names mean nothing and the
+engine is a plain optimiser. Assumptions about what a paper did not say are listed here and never written into a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pvdopt import materials, physics
+from pvdopt.columns import vocabulary
+from pvdopt.features import CategoryInput, Input, NumberInput, input_of_parameter
+from pvdopt.objectives import Protocol
+from pvdopt.space import SearchSpace
+from pvdopt.surrogates.base import FadeLink, LogLink
+from pvdopt.training import PriorMean, TrainingTable, fade_rows, log_rows, make_table
+
+Array = NDArray[np.float64]
+
+#: Columns whose levels act as random effects.
+EFFECTS: tuple[str, ...] = ("cathode_class", "cathode_family", "electrolyte")
+#: Outcomes that physics and reported cells know something about.
+KNOWN_OUTCOMES = ("capacity", "retention")
+
+#: Assumptions about silence, shown by ``pvdopt explain``; all judgements (unverified).
+ASSUMPTIONS = {
+    "bias_v": "a sputter paper silent on bias used none (p = 0.9), else -50 V",
+    "substrate_temperature_c": "a paper silent on it did not heat the substrate (p = 0.8), else 300 C",
+    "anneal_temperature_c": "an anneal without a temperature was one of those reported elsewhere",
+    "thickness_um": "a thickness not stated is one of 0.1, 0.3, 1, 3 um, equally likely",
+    "current_ua_cm2": "a current not stated is one of 5, 10, 50, 100 uA/cm2, equally likely",
+}
+THICKNESS_GUESS_UM = (0.1, 0.3, 1.0, 3.0)
+CURRENT_GUESS_UA_CM2 = (5.0, 10.0, 50.0, 100.0)
+#: Further variance where neither thickness nor current is stated (domain notes, unverified).
+OPEN_GEOMETRY_VAR = 0.15**2
+#: Weight of the crystallinity belief: prior mean and deviation; it can vanish (judgement, unverified).
+BELIEF_WEIGHT, BELIEF_WEIGHT_SD = 0.7, 0.4
+#: Effects on the fade scale are about 2.3 times as wide as on ln capacity: 0.8 against 0.35 between publications
+#: (domain notes, unverified).
+FADE_UNIT = 2.3
+#: Electrolyte thickness where none is stated, um (usual; domain notes, unverified).
+ELECTROLYTE_UM = 1.0
+#: Diffusivity and exponent of a chemistry whose own constants are left out (class defaults; domain notes).
+DEFAULT_LOG10_D, DEFAULT_EXPONENT = -12.0, 1.0
+
+_NO_BIAS = {"bias_kind": ("none",), "method": ("pld", "ebeam", "thermal_evaporation")}
+
+_PROCESS: tuple[Input, ...] = (
+    NumberInput("thickness_um", 0.05, 10.0, log=True),
+    NumberInput("current_ua_cm2", 1.0, 1000.0, log=True),
+    NumberInput("bias_v", -100.0, 0.0, absent_when=_NO_BIAS, absent_value=0.0, guess=((0.0, 0.9), (-50.0, 0.1))),
+    NumberInput("anneal_temperature_c", 25.0, 850.0, absent_when={"anneal_kind": ("none",)}, absent_value=25.0),
+    NumberInput("substrate_temperature_c", 25.0, 600.0, guess=((25.0, 0.8), (300.0, 0.2))),
+    NumberInput("electrolyte_log10_conductivity", -7.5, -5.0),
+    CategoryInput("anneal_kind", ("none", "furnace", "rta", "unspecified")),
+    CategoryInput("method_family", ("sputter", "pld", "evaporation")),
+    CategoryInput("architecture", ("planar", "3d")),
+    CategoryInput("stacking", ("in_situ", "ex_situ")),
+    CategoryInput("is_flexible", ("no", "yes")),
+)
+_FADE: tuple[Input, ...] = (
+    NumberInput("anode_risk", 0.0, 3.0),
+    NumberInput("v_max", 3.0, 5.0),
+    CategoryInput("encapsulation", ("none", "polymer", "multilayer", "other")),
+)
+#: Parameters that reach the model through a derived column or a random effect and need no input of their own.
+_COVERED = frozenset({"bias_kind", "cathode", "electrolyte", "method", "anode", "cathode_family"})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known beside a campaign's own cells.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Reported cells in the vocabulary's columns; may be empty (physics alone).
+    fixed : mapping
+        Settings the campaign does not vary.
+    protocol : Protocol
+        Conditions at which outcomes are asked.
+    excluded : frozenset of str
+        Sources left out: their rows, and every constant fitted on them.
+    """
+
+    cells: pd.DataFrame
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Protocol = field(default_factory=Protocol)
+    excluded: frozenset[str] = frozenset()
+
+    @classmethod
+    def reported(cls, fixed: Mapping[str, Any] | None = None, protocol: Protocol | None = None) -> Self:
+        """Return the evidence of the shipped reported cells."""
+        from pvdopt.cells import reported_cells
+
+        return cls(reported_cells().frame, dict(fixed or {}), protocol or Protocol())
+
+    @classmethod
+    def physics_only(cls, fixed: Mapping[str, Any] | None = None, protocol: Protocol | None = None) -> Self:
+        """Return evidence without any reported cell."""
+        return cls(pd.DataFrame({"source": pd.Series(dtype=object)}), dict(fixed or {}), protocol or Protocol())
+
+    def excluding(self, sources: Iterable[str]) -> Self:
+        """Return the evidence without these sources: neither their rows nor constants fitted on them."""
+        out = self.excluded | frozenset(sources)
+        kept = self.cells[~self.cells["source"].isin(list(out))]
+        return replace(self, cells=kept, excluded=out)
+
+    @staticmethod
+    def knows(outcome: str) -> bool:
+        """Return whether physics and reported cells say anything about an outcome."""
+        return outcome in KNOWN_OUTCOMES
+
+    # -- columns -----------------------------------------------------------------------------------------------
+
+    def complete(self, recipes: pd.DataFrame) -> pd.DataFrame:
+        """Return recipes with fixed settings, protocol and derived columns; stated values are never replaced."""
+        stated = {**self.fixed, **self.protocol.columns()}
+        frame = recipes.copy()
+        for name, value in stated.items():
+            if name not in frame.columns:
+                frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=_dtype(value))
+            elif name in self.protocol.columns():
+                frame[name] = frame[name].fillna(value)
+        return derive_columns(frame)
+
+    def inputs(self, outcome: str, space: SearchSpace | None = None) -> tuple[Input, ...]:
+        """Return the model's inputs: the declared ones, then what the space varies and they do not cover."""
+        found = _PROCESS + (_FADE if outcome == "retention" else ())
+        names = {i.name for i in found} | _COVERED
+        if space is None:
+            return found
+        return found + tuple(input_of_parameter(space, p) for p in space.parameters if p.name not in names)
+
+    # -- tables --------------------------------------------------------------------------------------------------
+
+    def table(
+        self, outcome: str, observed: pd.DataFrame | None = None, space: SearchSpace | None = None
+    ) -> TrainingTable:
+        """Return the training table of an outcome from reported cells and, if given, own ones.
+
+        Raises
+        ------
+        ValueError
+            If the outcome is none that evidence knows.
+        """
+        if not self.knows(outcome):
+            raise ValueError(f"no evidence about {outcome}; known are {', '.join(KNOWN_OUTCOMES)}")
+        parts = [derive_columns(self._solid_cells()).assign(is_own=False)]
+        if observed is not None and len(observed):
+            own = observed if space is None else space.with_fixed(observed)
+            parts.append(self.complete(own).assign(is_own=True))
+        frame = (
+            pd.concat([p.dropna(axis=1, how="all") for p in parts if len(p)], ignore_index=True)
+            if any(len(p) for p in parts)
+            else parts[0]
+        )
+        link = self.link(outcome)
+        rows = fade_rows(frame, link) if isinstance(link, FadeLink) else log_rows(frame, outcome)
+        effects = EFFECTS + (("anode",) if outcome == "retention" else ())
+        return make_table(
+            outcome,
+            frame,
+            rows,
+            link=link,
+            inputs=self.inputs(outcome, space),
+            effects=effects,
+            prior=self.prior(outcome),
+        )
+
+    def link(self, outcome: str) -> LogLink | FadeLink:
+        """Return the outcome's link; a retention is read at the protocol's cycle number (100 if not stated)."""
+        return FadeLink(cycles=self.protocol.cycles or 100.0) if outcome == "retention" else LogLink()
+
+    def _solid_cells(self) -> pd.DataFrame:
+        """Return reported rows from solid cells, flat and near room temperature."""
+        cells = self.cells
+        if not len(cells):
+            return cells
+        keep = ~cells["cell_kind"].isin(["liquid"])
+        keep &= ~cells["ratio_kind"].isin(["bending", "temperature"])
+        return cells[keep]
+
+    # -- physics ---------------------------------------------------------------------------------------------------
+
+    def prior(self, outcome: str) -> PriorMean:
+        """Return the prior mean of an outcome, free of constants fitted on excluded sources."""
+        if outcome == "retention":
+            # The level of the fade is learned from the rows of the fold; physics gives only its scale.
+            return PriorMean(
+                mean=lambda f: (np.full(len(f), -2.0), np.zeros(len(f))),
+                beliefs=lambda f: np.zeros((len(f), 0)),
+                weight_sd=np.zeros(0),
+                level_sd=1.5,
+                unit=FADE_UNIT,
+            )
+        return PriorMean(
+            mean=self._capacity_mean,
+            beliefs=lambda f: self._crystallinity(f)[:, None],
+            weight_sd=np.array([BELIEF_WEIGHT_SD]),
+            level_sd=0.3,
+        )
+
+    def _capacity_mean(self, frame: pd.DataFrame) -> tuple[Array, Array]:
+        """Return ln(theory x utilisation x ohmic factor) plus the crystallinity belief, and what a row leaves open."""
+        q_ref, theory_var = self._reference_capacity(frame)
+        thickness, current = _column(frame, "thickness_um"), _column(frame, "current_ua_cm2")
+        rate = _column(frame, "c_rate")
+        known_rate = np.isnan(current) & np.isfinite(rate) & np.isfinite(thickness)
+        current = np.where(known_rate, rate * q_ref * thickness, current)
+        log_d, exponent = self._transport(frame)
+        log_u = np.zeros(len(frame))
+        pairs = [(a, b) for a in THICKNESS_GUESS_UM for b in CURRENT_GUESS_UA_CM2]
+        for guess_l, guess_i in pairs:
+            length = np.where(np.isnan(thickness), guess_l, thickness)
+            i = np.where(np.isnan(current), guess_i, current)
+            delta = physics.diffusion_parameter(10.0**log_d, q_ref, i, length)
+            u = physics.utilisation(delta**exponent) * self._ohmic(frame, i)
+            log_u += np.log(np.maximum(u, 1e-3)) / len(pairs)
+        mean = np.log(q_ref * physics.FULL_UTILISATION) + log_u + BELIEF_WEIGHT * self._crystallinity(frame)
+        open_geometry = np.where(np.isnan(thickness), OPEN_GEOMETRY_VAR, 0.0)
+        return mean, theory_var + open_geometry
+
+    def _reference_capacity(self, frame: pd.DataFrame) -> tuple[Array, Array]:
+        known = materials.cathodes()
+        v_min, v_max = _column(frame, "v_min"), _column(frame, "v_max")
+        typical = float(np.median([c.reference_capacity() for c in known.values()]))
+        q, variance = np.empty(len(frame)), np.empty(len(frame))
+        for k, name in enumerate(frame["cathode"] if "cathode" in frame else [None] * len(frame)):
+            cathode = known.get(name) if isinstance(name, str) else None
+            if cathode is None:
+                q[k], variance[k] = typical, 0.5**2
+                continue
+            low, high = (None if np.isnan(v) else float(v) for v in (v_min[k], v_max[k]))
+            q[k], variance[k] = cathode.reference_capacity(low, high), cathode.reference_rel_sd**2
+        return q, variance
+
+    def _transport(self, frame: pd.DataFrame) -> tuple[Array, Array]:
+        known = materials.cathodes()
+        log_d, exponent = np.full(len(frame), DEFAULT_LOG10_D), np.full(len(frame), DEFAULT_EXPONENT)
+        for k, name in enumerate(frame["cathode"] if "cathode" in frame else [None] * len(frame)):
+            cathode = known.get(name) if isinstance(name, str) else None
+            if cathode is None:
+                continue
+            if not self.excluded & set(cathode.diffusivity_fitted_on):
+                log_d[k] = cathode.log10_diffusivity
+            if not self.excluded & set(cathode.exponent_fitted_on):
+                exponent[k] = cathode.exponent
+        return log_d, exponent
+
+    def _ohmic(self, frame: pd.DataFrame, current: Array) -> Array:
+        sigma = 10.0 ** np.nan_to_num(_column(frame, "electrolyte_log10_conductivity"), nan=-6.0)
+        length = np.nan_to_num(_column(frame, "electrolyte_thickness_um"), nan=ELECTROLYTE_UM)
+        stacking = frame["stacking"] if "stacking" in frame else [None] * len(frame)
+        r = np.array([physics.INTERFACE_OHM_CM2.get(str(s), physics.INTERFACE_OHM_CM2["in_situ"]) for s in stacking])
+        return physics.ohmic_factor(current, length, sigma, r)
+
+    def _crystallinity(self, frame: pd.DataFrame) -> Array:
+        """Return the belief about heat and bias where it applies (layered oxides), 0 elsewhere."""
+        if self.excluded & set(physics.HEAT_FITTED_ON):
+            return np.zeros(len(frame))
+        layered = np.array([c == "layered" for c in frame.get("cathode_class", [None] * len(frame))], dtype=bool)
+        anneal, substrate = _column(frame, "anneal_temperature_c"), _column(frame, "substrate_temperature_c")
+        kind = np.array(frame["anneal_kind"] if "anneal_kind" in frame else [None] * len(frame), dtype=object)
+        anneal = np.where(kind == "none", 25.0, anneal)
+        substrate = np.where(np.isnan(substrate), 25.0, substrate)
+        bias = np.nan_to_num(_column(frame, "bias_v"), nan=0.0)
+        use_bias = not self.excluded & set(physics.BIAS_FITTED_ON)
+        # Not known whether or how hot: most reported layered films were annealed near 700 C (judgement, unverified).
+        guesses = ((700.0, 0.7), (500.0, 0.2), (25.0, 0.1))
+        belief = sum(
+            w * physics.crystallinity_belief(np.where(np.isnan(anneal), t, anneal), substrate, bias, use_bias)
+            for t, w in guesses
+        )
+        return np.where(layered, belief, 0.0)
+
+
+def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with the columns that follow from its materials, added where they can be told."""
+    frame = frame.copy()
+    n = len(frame)
+
+    def looked_up(name: str, table: Mapping[str, Any], attribute: str) -> list[Any]:
+        values = frame[name] if name in frame.columns else [None] * n
+        return [getattr(table[v], attribute) if isinstance(v, str) and v in table else None for v in values]
+
+    cathodes = materials.cathodes()
+    frame["cathode_class"] = pd.Series(looked_up("cathode", cathodes, "cathode_class"), index=frame.index, dtype=object)
+    frame["cathode_family"] = pd.Series(looked_up("cathode", cathodes, "family"), index=frame.index, dtype=object)
+    frame["method_family"] = pd.Series(
+        looked_up("method", materials.methods(), "family"), index=frame.index, dtype=object
+    )
+    sigma = looked_up("electrolyte", materials.electrolytes(), "log10_conductivity")
+    frame["electrolyte_log10_conductivity"] = pd.Series(sigma, index=frame.index, dtype=float)
+    risk = looked_up("anode", materials.anodes(), "risk")
+    frame["anode_risk"] = pd.Series(risk, index=frame.index, dtype=float)
+    flexible = looked_up("substrate", materials.substrates(), "flexible")
+    frame["is_flexible"] = pd.Series(
+        [None if f is None else ("yes" if f else "no") for f in flexible], index=frame.index, dtype=object
+    )
+    return frame
+
+
+def _dtype(value: Any) -> type:
+    return object if value is None or isinstance(value, str) else float
+
+
+def _column(frame: pd.DataFrame, name: str) -> Array:
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan)
+    return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def known_column(name: str) -> bool:
+    """Return whether the vocabulary declares a column."""
+    return name in vocabulary()

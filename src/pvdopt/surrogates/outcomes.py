@@ -1,0 +1,133 @@
+"""The models of a campaign's outcomes together: fit all, predict all, draw them jointly.
+
+An outcome that evidence knows is modelled on its physical scale from reported and own cells; any other is modelled
+plainly from own cells. Areal capacity is not modelled: it is volumetric capacity times thickness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pvdopt.objectives import Objective
+from pvdopt.space import SearchSpace
+from pvdopt.surrogates import make_surrogate
+from pvdopt.surrogates.base import Prediction, Surrogate
+from pvdopt.training import TrainingTable, plain_table
+
+if TYPE_CHECKING:
+    from pvdopt.evidence import Evidence
+
+Array = NDArray[np.float64]
+
+
+class OutcomeModels:
+    """Surrogates of all objectives of a campaign.
+
+    Parameters
+    ----------
+    space, objectives, evidence
+        As of the campaign; without evidence names mean nothing.
+    surrogate : str
+        Name of the specification, see :func:`pvdopt.surrogates.make_surrogate`.
+    calibration : mapping, optional
+        ``{outcome: factor}`` for the deviations of a new cell.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        evidence: Evidence | None = None,
+        surrogate: str = "gaussian_process",
+        seed: int = 0,
+        calibration: dict[str, float] | None = None,
+    ) -> None:
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.evidence = evidence
+        self.surrogate = surrogate
+        self.seed = seed
+        self.calibration = dict(calibration or {})
+        self.models: dict[str, Surrogate] = {}
+        self.tables: dict[str, TrainingTable] = {}
+
+    def _is_derived(self, outcome: str) -> bool:
+        """Return whether an outcome follows from another one: areal capacity from capacity and thickness."""
+        thickness = "thickness_um" in self.space or "thickness_um" in self.space.fixed
+        return self.evidence is not None and outcome == "areal_capacity" and thickness
+
+    def _base(self, outcome: str) -> str:
+        return "capacity" if self._is_derived(outcome) else outcome
+
+    def fit(self, observed: pd.DataFrame | None = None) -> Self:
+        """Learn from own cells (columns of the space, outcomes; NaN = not measured yet) and the evidence."""
+        seen = pd.DataFrame(columns=list(self.space.names)) if observed is None else observed
+        if any(self._is_derived(o.name) for o in self.objectives):
+            seen = self._with_volumetric(seen)
+        for outcome in dict.fromkeys(self._base(o.name) for o in self.objectives):
+            table = self._table(outcome, seen)
+            self.tables[outcome] = table
+            self.models[outcome] = make_surrogate(self.surrogate, seed=self.seed).fit(table)
+        return self
+
+    def _table(self, outcome: str, seen: pd.DataFrame) -> TrainingTable:
+        if self.evidence is not None and self.evidence.knows(outcome):
+            return self.evidence.table(outcome, seen, self.space)
+        return plain_table(outcome, self.space, seen)
+
+    def _with_volumetric(self, seen: pd.DataFrame) -> pd.DataFrame:
+        """Return cells in which a capacity given only per area is also given per thickness."""
+        if "areal_capacity" not in seen.columns:
+            return seen
+        areal = pd.to_numeric(seen["areal_capacity"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        per_um = areal / self._thickness(seen)
+        if "capacity" in seen.columns:
+            stated = pd.to_numeric(seen["capacity"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+            per_um = np.where(np.isfinite(stated), stated, per_um)
+        return seen.assign(capacity=per_um)
+
+    def _thickness(self, recipes: pd.DataFrame) -> Array:
+        full = self.space.with_fixed(recipes)
+        return np.asarray(pd.to_numeric(full["thickness_um"], errors="coerce"), dtype=float)
+
+    def complete(self, recipes: pd.DataFrame) -> pd.DataFrame:
+        """Return recipes with every column a model may read."""
+        full = self.space.with_fixed(recipes)
+        return self.evidence.complete(full) if self.evidence is not None else full
+
+    def predict(self, recipes: pd.DataFrame) -> dict[str, Prediction]:
+        """Return what is believed of recipes for each objective."""
+        full = self.complete(recipes)
+        bases = {
+            name: replace(model.predict(full), factor=self.calibration.get(name, 1.0))
+            for name, model in self.models.items()
+        }
+        found = {}
+        for objective in self.objectives:
+            prediction = bases[self._base(objective.name)]
+            if self._is_derived(objective.name):
+                prediction = replace(prediction, mean=prediction.mean + np.log(self._thickness(recipes)))
+            found[objective.name] = prediction
+        return found
+
+    def draw(self, recipes: pd.DataFrame, n_draws: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Return joint draws of the recipe effect in the outcomes' units, each of shape (n_draws, n_recipes).
+
+        Outcomes that rest on the same model share their draws.
+        """
+        predictions = self.predict(recipes)
+        draws: dict[str, Array] = {}
+        shared: dict[str, Array] = {}
+        for objective in self.objectives:
+            base, prediction = self._base(objective.name), predictions[objective.name]
+            if base not in shared:
+                normals = rng.standard_normal((n_draws, len(recipes)))
+                shared[base] = prediction.draw_model_scale(normals) - prediction.mean
+            draws[objective.name] = prediction.link.inverse(prediction.mean + shared[base])
+        return draws
