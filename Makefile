@@ -1,0 +1,53 @@
+# Everything runs in .venv, which make sets up from python3 (3.11 or newer, with venv) alone. `make help` lists the words.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help suggest test test-long check lint format constraints clean
+
+help: ## list these words
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
+
+suggest: .venv/.installed ## set up and print the next recipes for configs/lco_lipon.toml
+	@$(BIN)/pvdopt suggest lco_lipon.toml
+
+test: .venv/.installed-dev ## set up and run the tests (without the long ones)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-long: .venv/.installed-dev ## all tests, the long ones too
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-dev ## format, lint, types and the import contract, as CI checks them
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: lint test ## lint and test
+
+format: .venv/.installed-dev ## put the code into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: .venv/.installed-dev ## write the installed versions into constraints.txt
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .venv/constraints.txt
+	@mv .venv/constraints.txt constraints.txt
+
+clean: ## remove the environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pvdopt needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...")'
+	@echo "Setting up .venv (once; needs the network) ..." >&2
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+# A stamp each, so that `make suggest` does not fetch what only the tests need.
+.venv/.installed: $(INPUTS) | .venv/bin/python
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-dev: $(INPUTS) | .venv/bin/python
+	@$(PIP) --editable ".[dev]"
+	@touch .venv/.installed $@

@@ -1,0 +1,1 @@
+"""Experiment design for thin-film battery cathodes made by physical vapour deposition."""

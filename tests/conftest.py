@@ -1,0 +1,46 @@
+"""What all tests share: programs of the system that some need, never left out in silence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+#: Set to "all" where nothing may be left out, as in continuous integration.
+REQUIRE = "PVDOPT_REQUIRE"
+_LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = {}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("system"):
+        for program in marker.args:
+            if shutil.which(program) is not None:
+                continue
+            if os.environ.get(REQUIRE) == "all":
+                pytest.fail(f"needs the program {program}, and {REQUIRE}=all leaves nothing out", pytrace=False)
+            item.config.stash[_LEFT_OUT].setdefault(program, []).append(item.nodeid)
+            pytest.skip(f"needs the program {program}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for program, tests in sorted(config.stash[_LEFT_OUT].items()):
+        terminalreporter.write_line(
+            f"left out for want of the program {program}: {', '.join(tests)} "
+            f"(.ci/packages.txt names the Debian package)",
+            yellow=True,
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where everything is required and a test was skipped for whatever reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if os.environ.get(REQUIRE) == "all" and skipped and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"{len(skipped)} tests were skipped, and {REQUIRE}=all leaves nothing out", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

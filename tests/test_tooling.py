@@ -1,0 +1,89 @@
+"""The project's own machinery: what is left out says so, and what must hold between files holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+SAMPLE = """
+import pytest
+
+@pytest.mark.system("a-program-nobody-has")
+def test_with_program(): pass
+
+@pytest.mark.system("{python}")
+def test_with_python(): pass
+
+def test_plain(): pass
+"""
+
+
+def run_pytest(folder: Path, require: str) -> subprocess.CompletedProcess[str]:
+    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = system(name): x\n", encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)],
+        env={**os.environ, "PVDOPT_REQUIRE": require},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    text = SAMPLE.replace("{python}", Path(sys.executable).as_posix())
+    (tmp_path / "test_sample.py").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_missing_program_is_named_and_its_test_left_out(sample: Path) -> None:
+    done = run_pytest(sample, require="")
+    assert done.returncode == 0
+    assert "left out for want of the program a-program-nobody-has: " in done.stdout
+    assert "test_sample.py::test_with_program" in done.stdout
+    assert "2 passed, 1 skipped" in done.stdout
+
+
+def test_a_missing_program_fails_where_everything_is_required(sample: Path) -> None:
+    done = run_pytest(sample, require="all")
+    assert done.returncode == 1
+    assert "needs the program a-program-nobody-has, and PVDOPT_REQUIRE=all" in done.stdout
+
+
+def test_any_skip_fails_where_everything_is_required(tmp_path: Path) -> None:
+    (tmp_path / "test_sample.py").write_text("import pytest\ndef test_it(): pytest.skip('why not')\n", encoding="utf-8")
+    assert run_pytest(tmp_path, require="").returncode == 0
+    done = run_pytest(tmp_path, require="all")
+    assert done.returncode == 1
+    assert "1 tests were skipped, and PVDOPT_REQUIRE=all leaves nothing out" in done.stdout
+
+
+def test_constraints_pin_every_dependency_and_name_no_address() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.+!-]*", line) for line in pins), pins
+    pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", line)[0]).lower() for line in wanted} - {"pvdopt"}
+    assert not names - pinned
+
+
+def test_the_map_of_the_house_names_every_module() -> None:
+    """What the import contract lists stands in CONTRIBUTING.md too."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    layers = next(c for c in tool["importlinter"]["contracts"] if c.get("exhaustive"))["layers"]
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lacking = [
+        name for name in (layer.strip("()") for layer in layers) if not re.search(rf"^  {name}(\.py|/)\s", text, re.M)
+    ]
+    assert not lacking
