@@ -48,7 +48,7 @@ class Problem:
             text += f", got {self.value!r}" if isinstance(self.value, str) else f", got {self.value}"
         text = text.rstrip(".") + "."
         if self.todo:
-            text += f" {self.todo.rstrip('.')}."
+            text += f" {self.todo}" if self.todo.endswith("?") else f" {self.todo.rstrip('.')}."
         return f"doubt: {text}" if self.grade == "doubt" else text
 
 
