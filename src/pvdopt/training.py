@@ -29,6 +29,8 @@ MAINTAINED = 0.97
 READING_SD = {"=": 0.02, "~": 0.07, ">=": 0.02, "<=": 0.02, "maintained": 0.02}
 #: Further relative deviation where the value was computed or converted (density of a film; domain notes, unverified).
 CONVERTED_SD = 0.05
+#: Further relative deviation where the reading of the text is disputable (judgement, unverified).
+DOUBTFUL_SD = 0.15
 #: Reading precision of a retention: 1 and 2 points (judgement, unverified).
 RETENTION_SD = {"=": 0.01, "~": 0.02, ">=": 0.01, "<=": 0.01, "maintained": 0.01}
 
@@ -157,7 +159,10 @@ def log_rows(frame: pd.DataFrame, outcome: str) -> OutcomeRows:
     qualifier = _texts(frame, f"{outcome}_qualifier", "=")[kept]
     relative = np.array([READING_SD.get(q, 0.02) for q in qualifier])
     origin = _texts(frame, f"{outcome}_origin", "stated")[kept]
-    variance = relative**2 + np.where(origin != "stated", CONVERTED_SD**2, 0.0)
+    doubtful = _texts(frame, "certainty", "clear")[kept] == "doubtful"
+    variance = (
+        relative**2 + np.where(origin != "stated", CONVERTED_SD**2, 0.0) + np.where(doubtful, DOUBTFUL_SD**2, 0.0)
+    )
     stated_sd = _numbers(frame, f"{outcome}_sd")[kept]
     with np.errstate(invalid="ignore"):
         variance = np.where(stated_sd > 0, (stated_sd / values[kept]) ** 2, variance)

@@ -65,11 +65,11 @@ class LogLink:
     def forward(self, values: Array) -> Array:
         """Return model values of outcomes; an outcome that is not positive gives NaN."""
         values = np.asarray(values, dtype=float)
-        return np.log(np.where(values > 0, values, np.nan))
+        return np.asarray(np.log(np.where(values > 0, values, np.nan)))
 
     def inverse(self, values: Array) -> Array:
         """Return outcomes of model values."""
-        return np.exp(np.minimum(np.asarray(values, dtype=float), 700.0))
+        return np.asarray(np.exp(np.minimum(np.asarray(values, dtype=float), 700.0)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt.surrogates.base import Prediction
+from pvdopt.surrogates.base import Prediction, Surrogate
 from pvdopt.surrogates.baseline import source_weights
 from pvdopt.surrogates.forest import Forest
 from pvdopt.surrogates.gaussian_process import GaussianProcess

@@ -18,6 +18,7 @@ from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
 from pvdopt.surrogates import make_surrogate
 from pvdopt.surrogates.base import Prediction, Surrogate
+from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.training import TrainingTable, plain_table
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class OutcomeModels:
     surrogate : str
         Name of the specification, see :func:`pvdopt.surrogates.make_surrogate`.
     calibration : mapping, optional
-        ``{outcome: factor}`` for the deviations of a new cell.
+        ``{outcome: factor}`` for the deviations of a new cell; by default what the literature gave.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class OutcomeModels:
         self.seed = seed
         self.calibration = dict(calibration or {})
         self.models: dict[str, Surrogate] = {}
+        self.factors: dict[str, float] = {}
         self.tables: dict[str, TrainingTable] = {}
 
     def _is_derived(self, outcome: str) -> bool:
@@ -73,6 +75,7 @@ class OutcomeModels:
         for outcome in dict.fromkeys(self._base(o.name) for o in self.objectives):
             table = self._table(outcome, seen)
             self.tables[outcome] = table
+            self.factors[outcome] = self._factor(outcome)
             self.models[outcome] = make_surrogate(self.surrogate, seed=self.seed).fit(table)
         return self
 
@@ -96,6 +99,12 @@ class OutcomeModels:
         full = self.space.with_fixed(recipes)
         return np.asarray(pd.to_numeric(full["thickness_um"], errors="coerce"), dtype=float)
 
+    def _factor(self, outcome: str) -> float:
+        """Return the calibration factor: the campaign's own if it has one, else what the literature gave."""
+        if outcome in self.calibration:
+            return self.calibration[outcome]
+        return literature_factor(self.surrogate, outcome, self.evidence)
+
     def complete(self, recipes: pd.DataFrame) -> pd.DataFrame:
         """Return recipes with every column a model may read."""
         full = self.space.with_fixed(recipes)
@@ -104,10 +113,7 @@ class OutcomeModels:
     def predict(self, recipes: pd.DataFrame) -> dict[str, Prediction]:
         """Return what is believed of recipes for each objective."""
         full = self.complete(recipes)
-        bases = {
-            name: replace(model.predict(full), factor=self.calibration.get(name, 1.0))
-            for name, model in self.models.items()
-        }
+        bases = {name: replace(model.predict(full), factor=self.factors[name]) for name, model in self.models.items()}
         found = {}
         for objective in self.objectives:
             prediction = bases[self._base(objective.name)]
