@@ -1,0 +1,283 @@
+"""What may be said next: turns a request into facts, or refuses it with all its problems.
+
+Pure: reads the fold of the facts so far and returns drafts. Saying again what is recorded already adds nothing;
+saying something else needs a correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from pvdopt.errors import DataInvalid, Problem
+from pvdopt.ledger.changes import foresee
+from pvdopt.ledger.facts import FAILURE_CLASSES, OUTCOME_CLASSES, Draft
+from pvdopt.ledger.fold import LABELS, Cell, Fold, Part
+from pvdopt.ledger.values import (
+    Outcome,
+    Payload,
+    close_names,
+    find_name_fault,
+    is_same,
+    read_text,
+    show,
+    to_scalar,
+    unknown_cell,
+)
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """What the lab reports about one cell; everything but ``id`` may be missing and come later.
+
+    Attributes
+    ----------
+    executed : mapping
+        Settings as made, by name; None where a setting did not apply.
+    outcomes : mapping
+        By name an :class:`~pvdopt.ledger.facts.Outcome`, a number, or ``{value, qualifier, sd}``.
+    outcome_class : str, optional
+        One of ``OUTCOME_CLASSES``.
+    stage, cause : str, optional
+        Where and why it failed.
+    file, row : str, int, optional
+        Where the record comes from, for messages.
+    """
+
+    id: str
+    executed: Mapping[str, object] = field(default_factory=dict)
+    outcomes: Mapping[str, object] = field(default_factory=dict)
+    outcome_class: str | None = None
+    stage: str | None = None
+    cause: str | None = None
+    remark: str | None = None
+    sample: str | None = None
+    run: str | None = None
+    file: str | None = None
+    row: int | None = None
+
+    @classmethod
+    def parse(cls, raw: CellRecord | Mapping[str, Any]) -> CellRecord:
+        """Read a record given as a mapping.
+
+        Raises
+        ------
+        DataInvalid
+            If it has no id or a field that no record has.
+        """
+        if isinstance(raw, CellRecord):
+            return raw
+        known = [f.name for f in fields(cls)]
+        problems = [
+            Problem("must be a field of a record", key, close_names(key, known)) for key in raw if key not in known
+        ]
+        if "id" not in raw:
+            problems.append(Problem("a record must name its cell as id"))
+        if problems:
+            raise DataInvalid(problems)
+        return cls(**{**raw, "executed": raw.get("executed") or {}, "outcomes": raw.get("outcomes") or {}})
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of the rows of one call.
+
+    Attributes
+    ----------
+    new, unchanged : int
+        Rows that told something new, and rows that told nothing new.
+    n_facts : int
+        Facts written.
+    replaced : tuple of str
+        A sentence for every value that was said again although a correction has replaced it; the correction stands.
+    """
+
+    new: int
+    unchanged: int
+    n_facts: int
+    replaced: tuple[str, ...] = ()
+
+
+def plan_record(fold: Fold, rows: Iterable[CellRecord | Mapping[str, Any]]) -> tuple[list[Draft], Recorded]:
+    """Return the facts that the rows add.
+
+    Raises
+    ------
+    DataInvalid
+        With every problem of every row; then no row counts.
+    """
+    reader = _Reader(fold)
+    counts = [reader.read(row) for row in rows]
+    if reader.problems:
+        raise DataInvalid(reader.problems)
+    new = sum(count > 0 for count in counts)
+    return reader.drafts, Recorded(new, len(counts) - new, len(reader.drafts), tuple(reader.replaced))
+
+
+class _Reader:
+    """Reads row after row; a later row sees what an earlier one of the same call said."""
+
+    def __init__(self, fold: Fold) -> None:
+        self.fold = fold
+        self.cells: dict[str, Cell] = {}
+        self.drafts: list[Draft] = []
+        self.problems: list[Problem] = []
+        self.replaced: list[str] = []
+        self.told: dict[tuple[str, str], str] = {}
+        self.settings = fold.setting_names
+        self.outcomes = fold.outcome_names
+
+    def read(self, raw: CellRecord | Mapping[str, Any]) -> int:
+        """Read one row and return how many facts it adds."""
+        try:
+            record = CellRecord.parse(raw)
+        except DataInvalid as error:
+            self.problems.extend(error.problems)
+            return 0
+        place: dict[str, Any] = {"file": record.file, "row": record.id if record.row is None else record.row}
+        if not isinstance(record.id, str) or record.id not in self.fold.cells:
+            place["row"] = record.row
+            self.problems.append(unknown_cell(record.id, self.fold.cells, column="id", **place))
+            return 0
+        cell = self.cells.get(record.id, self.fold.cells[record.id])
+        row = _Row(self, cell, record, place)
+        drafts = row.drafts()
+        after = foresee(cell, drafts)
+        problems = row.problems
+        if drafts or problems:
+            problems = [*problems, *row.find_bars(after)]
+        if drafts and not problems:
+            problems = [replace(problem, **place) for problem in after.find_contradictions()]
+        if problems:
+            self.problems.extend(problems)
+            return 0
+        self.cells[cell.id] = after
+        for name in row.new:
+            self.told[cell.id, name] = f"row {record.row}" if record.row is not None else "an earlier row"
+        self.settings.update(dict.fromkeys(after.executed))
+        self.outcomes.update(dict.fromkeys(after.outcomes))
+        self.drafts.extend(drafts)
+        return len(drafts)
+
+
+class _Row:
+    """One row about a known cell: what of it is new, and what cannot stand."""
+
+    def __init__(self, reader: _Reader, cell: Cell, record: CellRecord, place: dict[str, Any]) -> None:
+        self.reader = reader
+        self.cell = cell
+        self.record = record
+        self.place = place
+        self.problems: list[Problem] = []
+        self.new: list[str] = []
+
+    def drafts(self) -> list[Draft]:
+        """Return the facts this row adds; problems met on the way are kept."""
+        settings: Payload = {}
+        for name, value in self._named(self.record.executed, "executed", self.reader.outcomes, "an outcome"):
+            try:
+                plain = to_scalar(value)
+            except ValueError as error:
+                self._refuse(name, str(error))
+                continue
+            if self._is_new("setting", name, plain):
+                settings[name] = plain
+        outcomes: Payload = {}
+        taken = {**self.reader.settings, **settings}
+        for name, value in self._named(self.record.outcomes, "outcomes", taken, "a setting"):
+            try:
+                outcome = Outcome.parse(value).to_json()
+            except ValueError as error:
+                self._refuse(name, str(error))
+                continue
+            if self._is_new("outcome", name, outcome):
+                outcomes[name] = outcome
+        labels = self._labels()
+        made: Payload = {name: labels[name] for name in ("run", "sample") if name in labels}
+        failure: Payload = {name: labels[name] for name in ("stage", "cause") if name in labels}
+        stated = labels.get("outcome_class")
+        drafts = []
+        if settings or made:
+            drafts.append(Draft("executed", self.cell.id, {"settings": settings, **made}))
+        if outcomes or stated == "ok":
+            word = {"outcome_class": "ok"} if stated == "ok" else {}
+            drafts.append(Draft("measured", self.cell.id, {"outcomes": outcomes, **word}))
+        if failure or stated in FAILURE_CLASSES:
+            failed_as = stated or self.cell.labels.get("outcome_class")
+            drafts.append(Draft("failed", self.cell.id, {"outcome_class": failed_as, **failure}))
+        remark = self._text("remark", self.record.remark)
+        if remark and remark not in self.cell.remarks:
+            drafts.append(Draft("note", self.cell.id, {"remark": remark}))
+        return drafts
+
+    def find_bars(self, after: Cell) -> list[Problem]:
+        """Return why this cell takes no more records, given how it would stand."""
+        found = []
+        if self.cell.vetoed is not None:
+            todo = "If it was made all the same, add it as the lab's own cell with `pvdopt add`"
+            found.append(Problem("must not be a vetoed cell", self.cell.id, todo, column="id", **self.place))
+        if after.run in self.reader.fold.discarded_runs:
+            must = f"must not be a discarded run ({self.reader.fold.discarded_runs[after.run]})"
+            todo = "A cell made anew in another run is a new cell: `pvdopt add`"
+            found.append(Problem(must, after.run, todo, column="run", **self.place))
+        return found
+
+    def _labels(self) -> dict[str, str]:
+        labels = {}
+        for name in LABELS:
+            text = self._text(name, getattr(self.record, name))
+            if text is None:
+                continue
+            if name == "outcome_class" and text not in OUTCOME_CLASSES:
+                self._refuse(name, f"must be one of {', '.join(OUTCOME_CLASSES)}", text)
+            elif self._is_new("label", name, text):
+                labels[name] = text
+        return labels
+
+    def _is_new(self, part: Part, name: str, value: object) -> bool:
+        """Whether a value is new; another value than the recorded one is a problem."""
+        current = self.cell.current(part, name)
+        if self.cell.has(part, name) and is_same(current, value):
+            return False
+        if self.cell.was_replaced(part, name, value):
+            # The next copy of a sheet must not undo a correction, nor stop at it.
+            now = f"corrected to {show(current)}" if self.cell.has(part, name) else "withdrawn"
+            self.reader.replaced.append(f"{self.cell.id}, {name}: {show(value)} was {now}, which stands.")
+            return False
+        if not self.cell.has(part, name):
+            self.new.append(name)
+            return True
+        earlier = self.reader.told.get((self.cell.id, name))
+        if earlier:
+            must, todo = f"is {show(current)} in {earlier} for the same cell", "Keep the one that is right"
+        else:
+            must = f"is recorded as {show(current)}"
+            todo = f"If that is wrong: `pvdopt correct {self.cell.id} {name}=...`"
+        self.problems.append(Problem(f"{must} and cannot also be {show(value)}", todo=todo, column=name, **self.place))
+        return False
+
+    def _named(
+        self, given: Mapping[str, object], what: str, others: Mapping[str, None], kind: str
+    ) -> Iterable[tuple[str, object]]:
+        if not isinstance(given, Mapping):
+            self._refuse(what, "must hold values by name", repr(given))
+            return
+        for name, value in given.items():
+            fault = find_name_fault(name)
+            if not fault and name in others:
+                fault = f"is {kind} of this campaign's cells and cannot stand among {what}"
+            if fault:
+                self._refuse(str(name), fault)
+            else:
+                yield name, value
+
+    def _text(self, name: str, raw: object) -> str | None:
+        try:
+            return read_text(raw)
+        except ValueError as error:
+            self._refuse(name, str(error))
+            return None
+
+    def _refuse(self, column: str, must: str, value: object = None) -> None:
+        self.problems.append(Problem(must, value, column=column, **self.place))

@@ -1,0 +1,376 @@
+"""The ledger of a campaign: facts go in, a transaction each; state comes out.
+
+The one object with state. Knows how facts are kept and who may write when; what may be said next is decided in
+:mod:`pvdopt.ledger.changes` and :mod:`pvdopt.ledger.intake`, what it adds up to in :mod:`pvdopt.ledger.state`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+
+from pvdopt.errors import DataInvalid, LedgerChanged, Problem
+from pvdopt.ledger import changes, engine, tables
+from pvdopt.ledger.facts import FAILURE_CLASSES, Draft, Fact, check_author, format_time, utc_now
+from pvdopt.ledger.fold import Fold
+from pvdopt.ledger.intake import CellRecord, Recorded, plan_record
+from pvdopt.ledger.state import LedgerState
+
+Clock = Callable[[], datetime]
+WAIT_S = 5.0
+
+
+class Ledger:
+    """The facts of one campaign, in a file or a database. Opened by :meth:`create` or :meth:`open`.
+
+    Every method that writes is one transaction: all of it is kept, or nothing. Each takes ``expected``, the number
+    of facts the caller has seen (``state().n_facts``): if others have written since, it raises ``LedgerChanged``
+    instead of acting on old knowledge. Saying again what is recorded writes nothing. An instance is for one
+    thread; any number of processes may hold the same ledger.
+
+    Attributes
+    ----------
+    name : str
+        Path or URL, for messages.
+    campaign, author : str
+        The campaign's name, and who writes.
+    """
+
+    def __init__(self, database: Engine, name: str, campaign: str, author: str, clock: Clock) -> None:
+        self.name = name
+        self.campaign = campaign
+        self.author = author
+        self._engine = database
+        self._clock = clock
+        self._fold = Fold()
+
+    @classmethod
+    def create(
+        cls,
+        url_or_path: str | Path,
+        campaign: str,
+        author: str | None = None,
+        *,
+        wait_s: float = WAIT_S,
+        clock: Clock | None = None,
+    ) -> Ledger:
+        """Create an empty ledger and open it.
+
+        Parameters
+        ----------
+        url_or_path : str or Path
+            Of an SQLite file that does not exist yet, or ``postgresql://...`` of a database without a ledger.
+        author : str, optional
+            The environment's ``PVDOPT_AUTHOR`` by default, else the user's name.
+        wait_s : float
+            How long to wait for another writer, in seconds.
+        clock : callable, optional
+            Gives the time of a fact, with its time zone.
+
+        Raises
+        ------
+        DataInvalid
+            If something is there already, or the folder is missing.
+        LedgerBusy
+            If somebody else is creating it.
+        """
+        location = engine.Location.parse(url_or_path)
+        who = check_author(author)
+        if location.path is not None:
+            engine.make_file(location.path)
+        ledger = cls(engine.build_engine(location, wait_s), location.name, campaign, who, clock or utc_now)
+        try:
+            if location.path is not None:
+                engine.set_journal(ledger._engine, location.name)
+            with engine.writing(ledger._engine, location.name) as connection:
+                tables.create_tables(connection, location.name, campaign, format_time(ledger._clock()))
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    def open(
+        cls,
+        url_or_path: str | Path,
+        author: str | None = None,
+        *,
+        wait_s: float = WAIT_S,
+        clock: Clock | None = None,
+    ) -> Ledger:
+        """Open a ledger that exists; parameters as in :meth:`create`.
+
+        Raises
+        ------
+        DataInvalid
+            If nothing is there, or something other than a ledger.
+        LedgerTooNew
+            If a newer version of pvdopt wrote it.
+        LedgerBusy
+            If a writer keeps readers out for longer than ``wait_s``.
+        """
+        location = engine.Location.parse(url_or_path)
+        who = check_author(author)
+        if location.path is not None and not location.path.exists():
+            todo = "Run `pvdopt init` to begin a campaign"
+            raise DataInvalid(Problem("there is no ledger", todo=todo, file=location.name))
+        if location.path is not None and not location.path.is_file():
+            raise engine.not_a_ledger(location.name)
+        ledger = cls(engine.build_engine(location, wait_s), location.name, "", who, clock or utc_now)
+        try:
+            with engine.reading(ledger._engine, location.name) as connection:
+                ledger.campaign = tables.recognise(connection, location.name)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Let go of the file or database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def facts(self) -> list[Fact]:
+        """Return all facts, oldest first.
+
+        Raises
+        ------
+        DataInvalid
+            If the ledger was altered from outside and a fact cannot be read.
+        """
+        with engine.reading(self._engine, self.name) as connection:
+            return [tables.read_fact(row) for row in tables.select(connection)]
+
+    def n_facts(self) -> int:
+        """Return how many facts the ledger holds."""
+        with engine.reading(self._engine, self.name) as connection:
+            return tables.count(connection)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all facts in order, in hexadecimal: equal digests, equal ledgers."""
+        digest = hashlib.sha256()
+        for fact in self.facts():
+            digest.update(fact.canonical().encode() + b"\n")
+        return digest.hexdigest()
+
+    def state(self, outcomes: Iterable[str] = ("capacity", "retention")) -> LedgerState:
+        """Return what the facts add up to.
+
+        Parameters
+        ----------
+        outcomes : iterable of str
+            Those that make a cell complete.
+        """
+        with engine.reading(self._engine, self.name) as connection:
+            self._catch_up(connection)
+        return self._fold.state(outcomes)
+
+    def check(self) -> list[Problem]:
+        """Return what is wrong with the ledger, be it that it was altered or that its file is damaged."""
+        with engine.reading(self._engine, self.name) as connection:
+            problems = [Problem(f"the file is damaged: {what}") for what in engine.find_damage(connection)]
+            rows = tables.select(connection)
+        fold, seq = Fold(), 0
+        for row in rows:
+            if row.seq != seq + 1:
+                problems.append(Problem(f"must follow fact {seq} without a gap", row=f"fact {row.seq}"))
+            seq = row.seq
+            try:
+                fold.add(tables.read_fact(row))
+            except DataInvalid as error:
+                problems.extend(error.problems)
+        return [Problem(p.must, p.value, p.todo, file=self.name, row=p.row, column=p.column) for p in problems]
+
+    def add_proposals(self, rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> list[str]:
+        """Add proposals and return their ids, in the order given.
+
+        Parameters
+        ----------
+        rows : sequence of mapping
+            Each with ``recipe`` (None where a setting does not apply), ``predicted`` (per outcome ``median``,
+            ``low``, ``high``, ``p``), ``usable_chance``, ``purpose``, ``reason``, ``fingerprint``, ``batch``; more
+            is kept as it is. ``run`` and ``sample`` name what the cell is planned for.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected)
+        return [draft.cell or "" for draft in drafts]
+
+    def add_cell(self, recipe: Mapping[str, Any], remark: str | None = None, *, expected: int | None = None) -> str:
+        """Add a cell the lab thought of itself and return its id.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        (draft,) = self._write(lambda fold: changes.plan_added(fold, recipe, remark), expected)
+        return draft.cell or ""
+
+    def veto(self, cell_id: str, why: str = "", *, expected: int | None = None) -> bool:
+        """Drop a cell that was not made yet; return whether that was news.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        return bool(self._write(lambda fold: changes.plan_veto(fold, cell_id, why), expected))
+
+    def edit(
+        self,
+        cell_id: str,
+        recipe: Mapping[str, object],
+        predicted: Mapping[str, Any] | None = None,
+        *,
+        expected: int | None = None,
+    ) -> bool:
+        """Change settings of a cell that was not made yet; return whether that was news.
+
+        Parameters
+        ----------
+        recipe : mapping
+            The settings that change.
+        predicted : mapping, optional
+            What is predicted for the changed recipe; without it the cell has no prediction any more.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        return bool(self._write(lambda fold: changes.plan_edit(fold, cell_id, recipe, predicted), expected))
+
+    def record(self, rows: Iterable[CellRecord | Mapping[str, Any]], *, expected: int | None = None) -> Recorded:
+        """Record what was made and measured; all rows or, if one cannot stand, none.
+
+        Raises
+        ------
+        DataInvalid
+            With every problem of every row; a value other than the recorded one needs :meth:`correct`.
+        LedgerBusy, LedgerChanged
+        """
+        listed = list(rows)
+        counts: list[Recorded] = []
+
+        def plan(fold: Fold) -> list[Draft]:
+            drafts, count = plan_record(fold, listed)
+            counts.append(count)
+            return drafts
+
+        self._write(plan, expected)
+        return counts[-1]
+
+    def fail(
+        self,
+        cell_id: str,
+        outcome_class: str,
+        stage: str | None = None,
+        cause: str | None = None,
+        *,
+        expected: int | None = None,
+    ) -> bool:
+        """Record that a cell gave no usable figures; return whether that was news.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        if outcome_class not in FAILURE_CLASSES:
+            must = f"must be one of {', '.join(FAILURE_CLASSES)}"
+            raise DataInvalid(Problem(must, outcome_class, row=cell_id, column="outcome_class"))
+        failed = CellRecord(cell_id, outcome_class=outcome_class, stage=stage, cause=cause)
+        recorded = self.record([failed], expected=expected)
+        if recorded.replaced:
+            todo = f"If it failed after all: `pvdopt correct {cell_id} outcome_class={outcome_class}`"
+            raise DataInvalid([Problem(sentence, todo=todo) for sentence in recorded.replaced])
+        return recorded.n_facts > 0
+
+    def correct(self, cell_id: str, values: Mapping[str, object], why: str = "", *, expected: int | None = None) -> int:
+        """Replace recorded values; what they were stays in the history.
+
+        Parameters
+        ----------
+        values : mapping
+            By name of an outcome, a setting, ``outcome_class``, ``stage``, ``cause``, ``run`` or ``sample``. An
+            outcome is replaced as a whole, with its qualifier and sd; None withdraws it.
+
+        Returns
+        -------
+        int
+            How many values changed.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        drafts = self._write(lambda fold: changes.plan_correct(fold, cell_id, values, why), expected)
+        return sum(len(draft.payload["changes"]) for draft in drafts)
+
+    def discard_run(self, run: str, why: str, *, expected: int | None = None) -> bool:
+        """Let none of a run's cells count; return whether that was news.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        return bool(self._write(lambda fold: changes.plan_discard(fold, run, why), expected))
+
+    def add_retrained(self, payload: Mapping[str, Any], *, expected: int | None = None) -> None:
+        """Add that models were fitted anew, and which specification was chosen.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        self._write(lambda fold: changes.plan_remark("retrained", payload), expected)
+
+    def add_note(self, payload: Mapping[str, Any], *, expected: int | None = None) -> None:
+        """Add anything else worth keeping about the campaign.
+
+        Raises
+        ------
+        DataInvalid, LedgerBusy, LedgerChanged
+        """
+        self._write(lambda fold: changes.plan_remark("note", payload), expected)
+
+    def _write(self, plan: Callable[[Fold], list[Draft]], expected: int | None) -> list[Draft]:
+        """Plan on the facts as they are under the writer's lock, and append what comes out."""
+        with engine.writing(self._engine, self.name) as connection:
+            tables.lock(connection, self.name)
+            self._catch_up(connection)
+            self._refuse_if_moved_on(expected)
+            drafts = plan(self._fold)
+            tables.append(connection, self._fold.last_seq, drafts, format_time(self._clock()), self.author)
+        return drafts
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Fold the facts others have added; since none is ever changed, those folded stay valid."""
+        for row in tables.select(connection, after=self._fold.last_seq):
+            try:
+                self._fold.add(tables.read_fact(row))
+            except DataInvalid as error:
+                todo = "See `pvdopt ledger check`"
+                raise DataInvalid([Problem(p.must, p.value, todo, self.name, p.row) for p in error.problems]) from error
+
+    def _refuse_if_moved_on(self, expected: int | None) -> None:
+        if expected is None or expected == self._fold.n_facts:
+            return
+        last = self._fold.last
+        newest = "" if last is None else f" (the last: {last.kind} {last.cell or ''}, {last.author}, {last.time})"
+        raise LedgerChanged(
+            f"{self.name}: holds {self._fold.n_facts} facts where {expected} were read{newest}. Nothing was written; "
+            "run the command again."
+        )

@@ -1,0 +1,177 @@
+"""The two tables of a ledger: what is written to them, read from them, and how one knows them.
+
+``facts`` only grows; ``meta`` names the campaign and the schema. Knows no meaning of facts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from pvdopt.errors import DataInvalid, LedgerTooNew, Problem
+from pvdopt.ledger.engine import not_a_ledger
+from pvdopt.ledger.facts import Draft, Fact, package_version
+
+#: Raised whenever an older version could no longer read what is written.
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+facts = sa.Table(
+    "facts",
+    metadata,
+    # Counted by the writer under its lock: a database's own counter leaves gaps after a rollback (PostgreSQL),
+    # and then a gap would no longer mean that a fact was taken out.
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("cell", sa.Text),
+    sa.Column("time", sa.String(32), nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    # Text, not a JSON type: every database must give back the very same numbers, and the settings in their order.
+    sa.Column("payload", sa.Text, nullable=False),
+)
+
+
+def _ddl(dialect: str, statement: str) -> sa.ExecutableDDLElement:
+    return sa.DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+
+
+# The database itself refuses to change or drop a fact, also for a hand with a database browser.
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        facts,
+        "after_create",
+        _ddl(
+            "sqlite",
+            f"CREATE TRIGGER facts_refuse_{_verb.lower()} BEFORE {_verb} ON facts "
+            "BEGIN SELECT RAISE(ABORT, 'facts are only ever added'); END",
+        ),
+    )
+for _statement in (
+    "CREATE FUNCTION facts_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'facts are only ever added'; END $$",
+    "CREATE TRIGGER facts_refuse BEFORE UPDATE OR DELETE ON facts FOR EACH ROW EXECUTE FUNCTION facts_refuse()",
+):
+    event.listen(facts, "after_create", _ddl("postgresql", _statement))
+
+
+def create_tables(connection: Connection, name: str, campaign: str, created: str) -> None:
+    """Create the tables of a new ledger, with what keeps facts from being changed.
+
+    Raises
+    ------
+    DataInvalid
+        If the place is taken, by a ledger or by anything else in an SQLite file.
+    """
+    found = set(sa.inspect(connection).get_table_names())
+    # A shared PostgreSQL database may hold other people's tables; a file is one ledger's alone.
+    if found if connection.dialect.name == "sqlite" else found & set(metadata.tables):
+        todo = "Open it as it is, or name another place"
+        raise DataInvalid(Problem("must be empty to begin a ledger", todo=todo, file=name))
+    metadata.create_all(connection, checkfirst=False)
+    entries = {
+        "campaign": campaign,
+        "schema_version": str(SCHEMA_VERSION),
+        "needs_version": package_version(),
+        "created": created,
+    }
+    connection.execute(sa.insert(meta), [{"key": key, "value": value} for key, value in entries.items()])
+
+
+def recognise(connection: Connection, name: str) -> str:
+    """Return the campaign's name, after making sure that this is a ledger this version can read.
+
+    Raises
+    ------
+    DataInvalid
+        If the database holds something else.
+    LedgerTooNew
+        If a newer version of pvdopt wrote it.
+    """
+    inspector = sa.inspect(connection)
+    found = set(inspector.get_table_names())
+    if not found >= set(metadata.tables) or {c["name"] for c in inspector.get_columns("meta")} != set(meta.c.keys()):
+        raise not_a_ledger(name)
+    entries = _read_meta(connection, sa.select(meta))
+    _check_schema(entries, name)
+    if "campaign" not in entries:
+        raise not_a_ledger(name)
+    return entries["campaign"]
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Let no other writer in until this transaction ends, and look again at the schema.
+
+    SQLite let this writer in alone when the transaction began, and knows no lock on a row. Another process may have
+    migrated the ledger since it was opened.
+
+    Raises
+    ------
+    LedgerTooNew
+        If it did.
+    """
+    _check_schema(_read_meta(connection, sa.select(meta).with_for_update()), name)
+
+
+def _read_meta(connection: Connection, query: sa.Select[Any]) -> dict[str, str]:
+    return {row.key: row.value for row in connection.execute(query)}
+
+
+def _check_schema(entries: Mapping[str, str], name: str) -> None:
+    stated = entries.get("schema_version", "")
+    if not stated.isdigit():
+        raise not_a_ledger(name)
+    if int(stated) > SCHEMA_VERSION:
+        needed = entries.get("needs_version")
+        must = f"has schema {stated}, and pvdopt {package_version()} reads schemas up to {SCHEMA_VERSION}"
+        todo = f"Install pvdopt {needed} or newer" if needed else "Install a newer pvdopt"
+        raise LedgerTooNew(Problem(must, todo=todo, file=name))
+
+
+def append(connection: Connection, after: int, drafts: Sequence[Draft], time: str, author: str) -> None:
+    """Write drafts as the facts that follow fact ``after``."""
+    said = {"time": time, "author": author, "version": package_version()}
+    rows = [
+        {"seq": seq, "kind": d.kind, "cell": d.cell, "payload": json.dumps(d.payload, allow_nan=False), **said}
+        for seq, d in enumerate(drafts, start=after + 1)
+    ]
+    if rows:
+        connection.execute(sa.insert(facts), rows)
+
+
+def select(connection: Connection, after: int = 0) -> Sequence[sa.Row[Any]]:
+    """Return the facts that follow fact ``after`` as they are stored, oldest first."""
+    return connection.execute(sa.select(facts).where(facts.c.seq > after).order_by(facts.c.seq)).all()
+
+
+def read_fact(row: sa.Row[Any]) -> Fact:
+    """Return a stored row as a fact.
+
+    Raises
+    ------
+    DataInvalid
+        If its payload is no JSON object; only an altered ledger has such.
+    """
+    try:
+        payload = json.loads(row.payload)
+    except ValueError as error:
+        raise DataInvalid(Problem("payload must be JSON", row.payload, row=f"fact {row.seq}")) from error
+    if not isinstance(payload, dict):
+        raise DataInvalid(Problem("payload must be a JSON object", row.payload, row=f"fact {row.seq}"))
+    return Fact(row.seq, row.kind, row.cell, row.time, row.author, row.version, payload)
+
+
+def count(connection: Connection) -> int:
+    """Return how many facts there are."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(facts)).scalar_one())
