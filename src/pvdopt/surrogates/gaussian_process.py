@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 
 from pvdopt.features import Design, NumberInput, encode
 from pvdopt.surrogates.base import Prediction
-from pvdopt.surrogates.kernel import ProcessKernel, equal_levels
+from pvdopt.surrogates.kernel import FactorPair, ProcessKernel, equal_levels
 from pvdopt.training import TrainingTable
 
 Array = NDArray[np.float64]
@@ -151,6 +151,7 @@ class GaussianProcess:
         if len(residual) > N_ROWS_FOR_HYPERPARAMETERS:
             picked = np.sort(rng.choice(len(residual), N_ROWS_FOR_HYPERPARAMETERS, replace=False))
         rows = _take(self._rows, picked)
+        pairs = self._kernel.pairs(rows.design, rows.design)
         bounds = [p.bounds for p in self._priors]
         centre = np.array([np.log(p.median) for p in self._priors])
         width = np.array([p.log_sd for p in self._priors])
@@ -160,7 +161,7 @@ class GaussianProcess:
         best_value, best_theta = np.inf, self.theta
         for start in starts:
             found = minimize(
-                lambda t: self._objective(t, rows, residual[picked], noise_var[picked]),
+                lambda t: self._objective(t, rows, residual[picked], noise_var[picked], pairs),
                 start,
                 jac=True,
                 method="L-BFGS-B",
@@ -171,9 +172,16 @@ class GaussianProcess:
                 best_value, best_theta = float(found.fun), np.asarray(found.x)
         self.theta = best_theta
 
-    def _objective(self, theta: Array, rows: _Rows, residual: Array, noise_var: Array) -> tuple[float, Array]:
+    def _objective(
+        self,
+        theta: Array,
+        rows: _Rows,
+        residual: Array,
+        noise_var: Array,
+        pairs: list[FactorPair] | None = None,
+    ) -> tuple[float, Array]:
         """Return minus the log posterior of theta and its gradient."""
-        covariance, slopes = self._training_covariance(theta, rows, noise_var)
+        covariance, slopes = self._training_covariance(theta, rows, noise_var, pairs)
         try:
             factor = cho_factor(covariance, lower=True)
         except np.linalg.LinAlgError:
@@ -187,10 +195,17 @@ class GaussianProcess:
         z = (theta - centre) / width
         return float(value + 0.5 * z @ z), gradient + z / width
 
-    def _training_covariance(self, theta: Array, rows: _Rows, noise_var: Array) -> tuple[Array, list[Array]]:
+    def _training_covariance(
+        self, theta: Array, rows: _Rows, noise_var: Array, pairs: list[FactorPair] | None = None
+    ) -> tuple[Array, list[Array]]:
         """Return K and its derivatives by theta."""
         n_inputs = len(self._table.inputs)
-        found = self._kernel.correlations(rows.design, rows.design, theta[:n_inputs], same=True)
+        ready = self._kernel.pairs(rows.design, rows.design) if pairs is None else pairs
+        found = [pair.with_slope(float(t)) for pair, t in zip(ready, theta, strict=False)]
+        for value, slope in found:
+            # A row's unknown value is one value, whatever it is: it correlates fully with itself.
+            np.fill_diagonal(value, 1.0)
+            np.fill_diagonal(slope, 0.0)
         amplitude = np.exp(2.0 * theta[n_inputs:])
         n = rows.design.n
         shared = self._shared(rows, rows)

@@ -78,36 +78,65 @@ class Factor:
         )
         return cls(column.is_category, support, weights / weights.sum(), absent)
 
-    def correlate(self, a: DesignColumn, b: DesignColumn, log_length: float) -> tuple[Array, Array]:
-        """Return the correlation of two columns, shape (n, m), and its derivative by the log length scale."""
+    def pair(self, a: DesignColumn, b: DesignColumn) -> FactorPair:
+        """Return what does not depend on the length scale when two columns are compared."""
         points_a, index_a = _nodes(a)
         points_b, index_b = _nodes(b)
-        pa, pb = len(points_a), len(points_b)
         left, right = np.concatenate([points_a, self.support]), np.concatenate([points_b, self.support])
-        value, slope = self._base(left, right, log_length)
-        full = np.full((pa + 2, pb + 2), ABSENT_CORRELATION)
-        grad = np.zeros((pa + 2, pb + 2))
-        for target, source in ((full, value), (grad, slope)):
-            target[:pa, :pb] = source[:pa, :pb]
-            target[:pa, pb + 1] = source[:pa, pb:] @ self.weights
-            target[pa + 1, :pb] = self.weights @ source[pa:, :pb]
-            target[pa + 1, pb + 1] = self.weights @ source[pa:, pb:] @ self.weights
-        full[pa, pb] = 1.0
-        return full[np.ix_(index_a, index_b)], grad[np.ix_(index_a, index_b)]
+        gap = left[:, None] != right[None, :] if self.is_category else np.abs(left[:, None] - right[None, :])
+        return FactorPair(self, np.asarray(gap, dtype=float), len(points_a), len(points_b), index_a, index_b)
 
-    def _base(self, left: Array, right: Array, log_length: float) -> tuple[Array, Array]:
-        """Return the correlation of known values."""
-        if self.is_category:
+
+@dataclass(frozen=True)
+class FactorPair:
+    """Two columns of one input, ready for any length scale.
+
+    Attributes
+    ----------
+    gap : ndarray
+        Distance between distinct values (for a category 1 where they differ), the places for unknown values last.
+    """
+
+    factor: Factor
+    gap: Array
+    n_left: int
+    n_right: int
+    index_left: NDArray[np.intp]
+    index_right: NDArray[np.intp]
+
+    def correlation(self, log_length: float) -> Array:
+        """Return the correlation, shape (n, m)."""
+        value, _ = self._base(log_length)
+        return self._spread(value, ABSENT_CORRELATION, 1.0)
+
+    def with_slope(self, log_length: float) -> tuple[Array, Array]:
+        """Return the correlation and its derivative by the log length scale."""
+        value, slope = self._base(log_length)
+        return self._spread(value, ABSENT_CORRELATION, 1.0), self._spread(slope, 0.0, 0.0)
+
+    def _base(self, log_length: float) -> tuple[Array, Array]:
+        """Return correlation and slope between known values."""
+        if self.factor.is_category:
             other = float(np.exp(-np.exp(-log_length)))
-            same = left[:, None] == right[None, :]
-            value = np.where(same, 1.0, other)
-            slope = np.where(same, 0.0, other * np.exp(-log_length))
+            value = np.where(self.gap > 0, other, 1.0)
+            slope = np.where(self.gap > 0, other * np.exp(-log_length), 0.0)
         else:
-            value, slope = matern52(np.abs(left[:, None] - right[None, :]), log_length)
-        if self.may_be_absent:
+            value, slope = matern52(self.gap, log_length)
+        if self.factor.may_be_absent:
             value = ABSENT_CORRELATION + (1.0 - ABSENT_CORRELATION) * value
             slope = (1.0 - ABSENT_CORRELATION) * slope
         return value, slope
+
+    def _spread(self, known: Array, with_absent: float, both_absent: float) -> Array:
+        """Return values for all rows from those of distinct known values: unknown ones averaged, absent ones apart."""
+        pa, pb, weights = self.n_left, self.n_right, self.factor.weights
+        full = np.full((pa + 2, pb + 2), with_absent)
+        full[:pa, :pb] = known[:pa, :pb]
+        full[:pa, pb + 1] = known[:pa, pb:] @ weights
+        full[pa + 1, :pb] = weights @ known[pa:, :pb]
+        full[pa + 1, pb + 1] = weights @ known[pa:, pb:] @ weights
+        full[pa, pb] = both_absent
+        return np.asarray(full[self.index_left[:, None], self.index_right[None, :]])
 
 
 def _nodes(column: DesignColumn) -> tuple[Array, NDArray[np.intp]]:
@@ -134,28 +163,23 @@ class ProcessKernel:
         """Return the kernel of a training design."""
         return cls(tuple(Factor.learn(c) for c in design.columns))
 
-    def correlations(
-        self, a: Design, b: Design, log_lengths: Sequence[float] | Array, same: bool = False
-    ) -> list[tuple[Array, Array]]:
-        """Return each input's correlation and slope; with ``same`` rows correlate fully with themselves.
-
-        A row's unknown value is one value, whatever it is: the average applies between rows only.
-        """
-        found = []
-        for factor, ca, cb, log_length in zip(self.factors, a.columns, b.columns, log_lengths, strict=True):
-            value, slope = factor.correlate(ca, cb, float(log_length))
-            if same:
-                np.fill_diagonal(value, 1.0)
-                np.fill_diagonal(slope, 0.0)
-            found.append((value, slope))
-        return found
+    def pairs(self, a: Design, b: Design) -> list[FactorPair]:
+        """Return all inputs of two designs, ready for any length scales."""
+        return [f.pair(ca, cb) for f, ca, cb in zip(self.factors, a.columns, b.columns, strict=True)]
 
     def parts(
         self, a: Design, b: Design, log_lengths: Sequence[float] | Array, same: bool = False
     ) -> tuple[Array, Array]:
-        """Return the additive and the interaction part with unit amplitude, each of shape (n, m)."""
+        """Return the additive and the interaction part with unit amplitude, each of shape (n, m).
+
+        With ``same`` rows correlate fully with themselves: a row's unknown value is one value, whatever it is; the
+        average applies between rows only.
+        """
         additive, product = np.zeros((a.n, b.n)), np.ones((a.n, b.n))
-        for value, _ in self.correlations(a, b, log_lengths, same):
+        for pair, log_length in zip(self.pairs(a, b), log_lengths, strict=True):
+            value = pair.correlation(float(log_length))
+            if same:
+                np.fill_diagonal(value, 1.0)
             additive += value
             product *= value
         return additive / max(len(self.factors), 1), product
