@@ -267,6 +267,15 @@ def test_an_unknown_column_is_an_error() -> None:
     assert (column, grade, must) == ("colour", "error", "is not a column of the vocabulary")
 
 
+@pytest.mark.parametrize("figure", [0.0, -1.0, 1e300, float("inf")])
+def test_impossible_figures_are_named_and_do_not_stop_the_check(figure: float) -> None:
+    numbers = [n for n, v in SOUND.items() if isinstance(v, float)]
+    problems = found({**SOUND, **dict.fromkeys(numbers, figure)})
+    assert ("thickness_um", "error") in [(column, grade) for _, column, grade, _ in problems]
+    for name in numbers:
+        assert all(row == "cell-1" for row, *_ in found({**SOUND, name: figure}))
+
+
 # -- rows against each other -------------------------------------------------------------------------------------
 
 

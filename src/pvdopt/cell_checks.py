@@ -4,7 +4,9 @@ Two grades. An *error* has a wrong dimension, a wrong sign or a contradiction, a
 is unlikely and may yet be so: for a reported cell its note has to say why (:func:`unexplained`). Knows the vocabulary
 and the materials; knows no model.
 
-Notation: i current density (uA/cm2), C rate (1/h), q_v capacity (uAh/cm2/um), L thickness (um); i = C q_v L.
+Notation: i current density (uA/cm2), C rate (1/h), q_v capacity (uAh/cm2/um), q_g capacity (mAh/g), L thickness (um),
+rho density (g/cm3); i = C q_v L, q_v = q_g rho / 10. Plain arithmetic on purpose: an impossible figure is named by its
+own check and must not stop the others.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from pvdopt.cells import fault_of, is_empty, misplaced
 from pvdopt.columns import names, vocabulary
 from pvdopt.errors import Grade, Problem
 from pvdopt.materials import anodes, cathodes, electrolytes, substrates
-from pvdopt.theory import current_from_c_rate, gravimetric_from_volumetric, volumetric_from_gravimetric
 
 Row = Mapping[str, Any]
 
@@ -87,8 +88,8 @@ def _as_row(id_: str, values: Mapping[Any, Any]) -> Row:
 
 
 def _off(a: float, b: float) -> float:
-    """Return the factor, at least 1, between two positive figures."""
-    return max(a / b, b / a) if a > 0 and b > 0 else float("inf")
+    """Return the factor, at least 1, between two figures; infinite where one is not positive."""
+    return max(a / b, b / a) if min(a, b) > 0 else float("inf")
 
 
 def _grade(off: float, doubt: float, error: float) -> Grade | None:
@@ -124,8 +125,7 @@ def _below_theory(row: Row) -> Iterator[Problem]:
         row.get("v_min"), row.get("v_max"), anode_potential_v=anode.potential_v if anode else 0.0
     )
     largest = cathode.largest_capacity()
-    in_mah_g = gravimetric_from_volumetric(1.0, cathode.density_g_cm3)
-    limits = [("capacity", "uAh/cm2/um", 1.0), ("gravimetric_capacity", "mAh/g", in_mah_g)]
+    limits = [("capacity", "uAh/cm2/um", 1.0), ("gravimetric_capacity", "mAh/g", 10 / cathode.density_g_cm3)]
     if "thickness_um" in row:
         limits.append(("areal_capacity", "uAh/cm2", row["thickness_um"]))
     for name, unit, scale in limits:
@@ -152,7 +152,7 @@ def _rate_fits_current(row: Row) -> Iterator[Problem]:
         volumetric.append(cathode.reference_capacity(row.get("v_min"), row.get("v_max")))
     expected = [rate * row["areal_capacity"]] if "areal_capacity" in row else []
     if "thickness_um" in row:
-        expected += [current_from_c_rate(rate, q, row["thickness_um"]) for q in volumetric if q > 0]
+        expected += [rate * q * row["thickness_um"] for q in volumetric]
     if not expected:
         return
     best = min(expected, key=lambda i: _off(current, i))
@@ -174,8 +174,8 @@ def _capacities_agree(row: Row) -> Iterator[Problem]:
     density, tolerance = row.get("density_used_g_cm3"), ROUNDING
     if density is None and row.get("cathode") in cathodes():
         density, tolerance = cathodes()[row["cathode"]].density_g_cm3, DENSITY_ROUNDING
-    if gravimetric is not None and density is not None and density > 0:
-        yield from _compare("capacity", capacity, volumetric_from_gravimetric(gravimetric, density), tolerance)
+    if gravimetric is not None and density is not None:
+        yield from _compare("capacity", capacity, gravimetric * density / 10, tolerance)
 
 
 def _compare(name: str, value: float, expected: float, doubt: float) -> Iterator[Problem]:
