@@ -29,6 +29,8 @@ class LinearSum:
     def __post_init__(self) -> None:
         if not self.weights:
             raise ValueError("a sum needs at least one parameter")
+        if not all(math.isfinite(w) for w in self.weights.values()):
+            raise ValueError(f"sum of {', '.join(self.weights)}: weights must be finite")
         if not self.low <= self.high or (math.isinf(self.low) and math.isinf(self.high)):
             raise ValueError(f"sum of {', '.join(self.weights)}: give low, high or both, low not above high")
 
@@ -36,6 +38,11 @@ class LinearSum:
     def names(self) -> tuple[str, ...]:
         """The columns it reads."""
         return tuple(self.weights)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of those that must hold numbers; the others must hold choices."""
+        return self.names
 
     def total(self, recipes: pd.DataFrame) -> Array:
         """Return the weighted sum of each recipe."""
@@ -63,6 +70,10 @@ class Between:
     low: float = -math.inf
     high: float = math.inf
 
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"a range needs low not above high, got {self.low:g} and {self.high:g}")
+
     def __str__(self) -> str:
         if math.isinf(self.low):
             return f"at most {self.high:g}"
@@ -87,11 +98,20 @@ class Exclude:
     def __post_init__(self) -> None:
         if not self.conditions:
             raise ValueError("an exclusion needs at least one condition")
+        for name, condition in self.conditions.items():
+            # a bare word would be taken letter by letter and never be met
+            if isinstance(condition, str) or (not isinstance(condition, Between) and not condition):
+                raise ValueError(f"exclusion on {name}: give a list of choices or a Between, got {condition!r}")
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns it reads."""
         return tuple(self.conditions)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of those that must hold numbers; the others must hold choices."""
+        return tuple(n for n, c in self.conditions.items() if isinstance(c, Between))
 
     def broken(self, recipes: pd.DataFrame) -> Array:
         """Return which recipes meet all conditions."""
@@ -136,11 +156,18 @@ class Limit:
     def __post_init__(self) -> None:
         if not self.at_most and not self.at_least:
             raise ValueError(f"limit on {self.parameter}: name at least one choice of {self.by}")
+        if not all(math.isfinite(limit) for limit in (*self.at_most.values(), *self.at_least.values())):
+            raise ValueError(f"limit on {self.parameter}: limits must be finite")
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns it reads."""
         return (self.parameter, self.by)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of those that must hold numbers; the others must hold choices."""
+        return (self.parameter,)
 
     def broken(self, recipes: pd.DataFrame) -> Array:
         """Return which recipes violate it; a number that does not apply never does."""
@@ -152,7 +179,7 @@ class Limit:
 
     def sentence(self, recipe: Mapping[str, Any]) -> str:
         """Say which limit the recipe's choice sets."""
-        choice = recipe.get(self.by)
+        choice: Any = recipe.get(self.by)
         bounds = [
             f"{word} {table[choice]:g}"
             for word, table in (("at most", self.at_most), ("at least", self.at_least))

@@ -25,6 +25,8 @@ class _Parameter:
     def _check_when(self) -> None:
         if self.when is not None and (len(self.when) != 1 or not all(self.when.values())):
             raise ValueError(f"{self.name}: when must name one parent and at least one of its choices")
+        if self.when is not None and any(isinstance(choices, str) for choices in self.when.values()):
+            raise ValueError(f"{self.name}: when must list the parent's choices, got a single word")
 
     @property
     def parent(self) -> str | None:
@@ -153,10 +155,9 @@ class Stepped(_Number):
         """Map [0, 1] to levels of equal share (equal log width with ``log``)."""
         u = np.asarray(u, dtype=float)
         if self.log:
-            top = self.low + self.step * (self.n_levels - 1)
-            return self.snap(self.low * np.exp(u * math.log(top / self.low)))
+            return self.snap(self.low * np.exp(u * math.log(self.high / self.low)))
         index = np.minimum((u * self.n_levels).astype(int), self.n_levels - 1)
-        return self.levels()[index]
+        return np.asarray(self.levels()[index])
 
     def to_unit(self, values: Array) -> Array:
         """Map values to [0, 1] by their place between the bounds; NaN stays NaN."""
@@ -179,7 +180,7 @@ class Stepped(_Number):
         """Return which values are not on a level."""
         values = np.asarray(values, dtype=float)
         with np.errstate(invalid="ignore"):
-            return np.abs(self.snap(values) - values) > TOLERANCE * max(self.step, 1e-12)
+            return np.asarray(np.abs(self.snap(values) - values) > TOLERANCE * max(self.step, 1e-12))
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ class Categorical(_Parameter):
 
     def __post_init__(self) -> None:
         self._check_when()
+        if isinstance(self.choices, str):
+            raise ValueError(f"{self.name}: choices must be a list, got the word {self.choices!r}")
         object.__setattr__(self, "choices", tuple(self.choices))
         if len(self.choices) < 2:
             raise ValueError(f"{self.name}: at least two choices are needed; a single one belongs to fixed")
@@ -205,7 +208,7 @@ class Categorical(_Parameter):
     def from_unit(self, u: Array) -> Array:
         """Map [0, 1] to choices of equal share."""
         index = np.minimum((np.asarray(u) * len(self.choices)).astype(int), len(self.choices) - 1)
-        return np.array(self.choices, dtype=object)[index]
+        return np.asarray(np.array(self.choices, dtype=object)[index])
 
     def range_text(self) -> str:
         """Return the choices in words."""

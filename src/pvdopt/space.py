@@ -122,6 +122,17 @@ class SearchSpace:
             missing = [n for n in c.names if n not in known]
             if missing:
                 raise ValueError(f"constraint on {', '.join(c.names)}: {', '.join(missing)} is not declared")
+            for name in c.names:
+                if self._holds_numbers(name) not in (name in c.numbers, None):
+                    needed = "a number" if name in c.numbers else "a choice"
+                    raise ValueError(f"constraint on {', '.join(c.names)}: {name} must be {needed}")
+
+    def _holds_numbers(self, name: str) -> bool | None:
+        """Return whether a declared name holds numbers; None where it is fixed to nothing."""
+        if name in self._by_name:
+            return not isinstance(self._by_name[name], Categorical)
+        value = self.fixed[name]
+        return None if value is None else not isinstance(value, str)
 
     def _parents_first(self) -> Iterator[Parameter]:
         placed: set[str] = set(self.fixed)
@@ -154,8 +165,10 @@ class SearchSpace:
             yield self._constraint_rule(c)
 
     def _constraint_rule(self, constraint: Constraint) -> _Rule:
+        # a fixed setting holds whatever a further column of the recipes says, as it does for explain
+        names = list(self.names)
         return _Rule(
-            lambda recipes: constraint.broken(self.with_fixed(recipes)),
+            lambda recipes: constraint.broken(self.with_fixed(recipes[names])),
             lambda values: constraint.sentence({**self.fixed, **values}),
         )
 
@@ -182,7 +195,7 @@ class SearchSpace:
             values = r[name].to_numpy(dtype=float, na_value=np.nan)
             slack = TOLERANCE * (number.high - number.low)
             with np.errstate(invalid="ignore"):
-                return np.isinf(values) | (values < number.low - slack) | (values > number.high + slack)
+                return np.asarray(np.isinf(values) | (values < number.low - slack) | (values > number.high + slack))
 
         yield _Rule(outside, lambda v: f"{name} must lie {number.range_text()}, got {_show(v.get(name), number.unit)}")
         if isinstance(p, Stepped):
