@@ -1,0 +1,75 @@
+"""A copy holds what the ledger held, and going back to one loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ledger_recipes import proposal
+
+from pvdopt.errors import DataInvalid, PvdoptError
+from pvdopt.ledger import Ledger
+from pvdopt.ledger.copies import back_up, restore
+
+
+def test_a_copy_made_while_the_ledger_is_open_holds_all_of_it(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert back_up(path, copy) == planned.n_facts()
+    with Ledger.open(copy) as opened:
+        assert opened.digest() == planned.digest()
+        assert opened.campaign == "lco"
+        assert opened.check() == []
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("copy")) == ["copy.db"]
+
+
+def test_restoring_goes_back_and_keeps_the_former_ledger(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    back_up(path, copy)
+    then = planned.digest()
+    planned.add_proposals([proposal(bias_v=-70.0)])
+    now = planned.digest()
+    planned.close()
+    former = restore(copy, path)
+    assert former == tmp_path / "ledger.former-1.db"
+    with Ledger.open(path) as ledger, Ledger.open(former) as kept:
+        assert ledger.digest() == then
+        assert kept.digest() == now
+        ledger.add_proposals([proposal(bias_v=-80.0)])
+    assert restore(copy, path) == tmp_path / "ledger.former-2.db"
+
+
+def test_restoring_where_there_is_no_ledger(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "copy.db")
+    assert restore(tmp_path / "copy.db", tmp_path / "new.db") is None
+    with Ledger.open(tmp_path / "new.db") as ledger:
+        assert ledger.digest() == planned.digest()
+
+
+def test_a_copy_overwrites_nothing(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken.db").write_text("letters")
+    with pytest.raises(DataInvalid, match=r"taken\.db: is there already\. Name a new file"):
+        back_up(path, tmp_path / "taken.db")
+    assert (tmp_path / "taken.db").read_text() == "letters"
+
+
+@pytest.mark.parametrize("what", ["missing", "text", "damaged", "itself"])
+def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_path: Path, what: str) -> None:
+    copy = path if what == "itself" else tmp_path / "copy.db"
+    if what == "text":
+        copy.write_text("not a database, and long enough to be looked at as one " * 10)
+    if what == "damaged":
+        back_up(path, copy)
+        data = bytearray(copy.read_bytes())
+        data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+        copy.write_bytes(data)
+    before = planned.digest()
+    with pytest.raises(PvdoptError):
+        restore(copy, path)
+    assert planned.digest() == before
+    assert not list(tmp_path.glob("*former*"))
+    assert not list(tmp_path.glob("*.restoring"))
+
+
+def test_a_folder_that_does_not_exist_takes_no_copy(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    with pytest.raises(PvdoptError, match="cannot be written"):
+        back_up(path, tmp_path / "nowhere" / "copy.db")
