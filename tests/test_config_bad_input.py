@@ -38,7 +38,10 @@ cycles = 100
 maximize = true
 [objectives.retention]
 maximize = true
+[machine.steps]
+anneal_temperature_c = 10
 """
+WITHOUT_MACHINE = GOOD.split("[machine", maxsplit=1)[0]
 
 
 def faults(tmp_path: Path, text: str) -> list[str]:
@@ -159,7 +162,7 @@ CHANGED = {
     ),
     "step-and-resolution": (
         "step = 10",
-        "step = 10\nresolution = 5",
+        "step = 10\nresolution = 20",
         "lab.toml, line 13, parameters.anneal_temperature_c.resolution: does not go with step. Take one of them out.",
     ),
     "misspelt-parameter": (
@@ -294,20 +297,16 @@ CHANGED = {
         "lab.toml, line 18, machine.bias_supplies: must be among rf, dc, got 'ac'.",
     ),
     "finer-than-the-machine": (
-        "[protocol]",
-        "[machine.steps]\nanneal_temperature_c = 25\n[protocol]",
+        "anneal_temperature_c = 10",
+        "anneal_temperature_c = 25",
         "lab.toml, line 12, parameters.anneal_temperature_c.step: must be a multiple of the machine's step of 25 C, "
         "got 10.",
     ),
-    "machine-file-outside": (
-        "[campaign]",
-        'machine = "../machine.toml"\n[campaign]',
-        "lab.toml, line 1, machine: must name a file in the campaign file's folder or below it, got '../machine.toml'.",
-    ),
-    "machine-file-missing": (
-        "[campaign]",
-        'machine = "machine.toml"\n[campaign]',
-        "lab.toml, line 1, machine: there is no such file beside the campaign file, got 'machine.toml'.",
+    "start-off-the-machines-grid": (
+        "low = 200",
+        "low = 205",
+        "lab.toml, line 10, parameters.anneal_temperature_c.low: must be a multiple of the machine's step of 10 C, "
+        "got 205.",
     ),
     "unknown-cathode-override": (
         "[protocol]",
@@ -394,8 +393,16 @@ CONSTRAINTS = {
 @pytest.mark.parametrize(("table", "sentence"), CONSTRAINTS.values(), ids=CONSTRAINTS.keys())
 def test_a_wrong_constraint_gets_one_clear_sentence(tmp_path: Path, table: str, sentence: str) -> None:
     (found,) = faults(tmp_path, f"{GOOD}[[constraints]]\n{table}\n")
-    assert re.match(r"lab\.toml, line 2[3-7], constraints\[1\]", found)
+    assert re.match(r"lab\.toml, line 2[5-9], constraints\[1\]", found)
     assert sentence in found
+
+
+def test_constraints_are_counted_as_they_stand(tmp_path: Path) -> None:
+    found = faults(tmp_path, GOOD + '[[constraints]]\ntype = "exclude"\nwhen = {}\n' * 2)
+    assert [sentence.split(":")[0] for sentence in found] == [
+        "lab.toml, line 25, constraints[1]",
+        "lab.toml, line 28, constraints[2]",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -427,6 +434,12 @@ def test_a_narrow_sum_is_no_fault(tmp_path: Path) -> None:
     assert len(load_config(tmp_path / "lab.toml").space().constraints) > 0
 
 
+def test_a_small_corner_is_no_fault(tmp_path: Path) -> None:
+    most = 'type = "exclude"\nwhen = { thickness_um = { above = 0.1002 } }'
+    (tmp_path / "lab.toml").write_text(f"{GOOD}[[constraints]]\n{most}\n", encoding="utf-8")
+    assert load_config(tmp_path / "lab.toml").doubts == ()
+
+
 def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = GOOD
     for there, instead in (
@@ -447,9 +460,22 @@ def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> Non
     assert [line for line, _ in places] == sorted(line for line, _ in places)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("machine.toml", "there is no such file beside the campaign file, got 'machine.toml'."),
+        ("../m.toml", "must name a file in the campaign file's folder or below it, got '../m.toml'."),
+        ("/etc/m.toml", "must name a file in the campaign file's folder or below it, got '/etc/m.toml'."),
+        ("C:/m.toml", "must name a file in the campaign file's folder or below it, got 'C:/m.toml'."),
+    ],
+)
+def test_the_machines_file_lies_beside_the_campaign_file(tmp_path: Path, name: str, sentence: str) -> None:
+    assert faults(tmp_path, f'machine = "{name}"\n{WITHOUT_MACHINE}') == [f"lab.toml, line 1, machine: {sentence}"]
+
+
 def test_a_fault_in_the_machines_file_is_placed_there(tmp_path: Path) -> None:
     (tmp_path / "machine.toml").write_text('methods = ["pld"]\nfurnace_max = 800\n', encoding="utf-8")
-    found = faults(tmp_path, f'machine = "machine.toml"\n{GOOD}')
+    found = faults(tmp_path, f'machine = "machine.toml"\n{WITHOUT_MACHINE}')
     assert found[0] == "machine.toml, line 2, machine.furnace_max: is not a known key. Did you mean furnace_max_c?"
 
 
@@ -483,7 +509,7 @@ def test_whatever_stands_there_is_read_or_refused_in_sentences(data: st.DataObje
         + '[[constraints]]\ntype = "exclude"\nwhen = { anneal_kind = ["none"], thickness_um = { above = 2 } }\n'
         + '[[constraints]]\ntype = "sum"\nweights = { thickness_um = 1 }\nlow = 0.2\n'
         + '[[constraints]]\ntype = "limit"\nparameter = "thickness_um"\nby = "substrate"\nat_most = { mica = 2 }\n'
-        + '[machine]\nmethods = ["rf_sputtering"]\nfurnace_max_c = 900\nsteps = { thickness_um = 0.01 }\n'
+        + '[machine]\nmethods = ["rf_sputtering"]\nfurnace_max_c = 900\n'
         + "[materials]\nsubstrates = { mica = { max_temperature_c = 550 } }\n"
     )
     for _ in range(data.draw(st.integers(1, 3))):
