@@ -1,0 +1,202 @@
+"""What a campaign believes: its own cells, the evidence and a specification, fitted when something is asked.
+
+Knows no ledger; the files it writes are a cache. Imported only when something is to be predicted, since it loads
+scipy and scikit-learn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pvdopt.columns import column
+from pvdopt.evidence import Evidence
+from pvdopt.explain import NearCell, evidence_gaps, nearest_cells
+from pvdopt.model_store import ModelStore
+from pvdopt.objectives import Objective
+from pvdopt.observed import check_observed
+from pvdopt.proposer import Proposer
+from pvdopt.space import SearchSpace
+from pvdopt.surrogates.calibration import fingerprint as fingerprint_evidence
+from pvdopt.surrogates.calibration import literature_factor
+from pvdopt.surrogates.outcomes import OutcomeModels
+from pvdopt.usability import Usability
+
+if TYPE_CHECKING:
+    from pvdopt.config import CampaignConfig
+
+#: Probability of the intervals shown and stored.
+INTERVAL = 0.8
+#: Own cells under which nothing is said about how wide intervals have to be in this laboratory.
+N_FOR_CALIBRATION = 8
+#: Cells shown with a prediction.
+N_NEAR = 3
+#: Packages whose version bears on a prediction.
+PACKAGES = ("pvdopt", "numpy", "scipy", "pandas", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Everything a prediction rests on.
+
+    Attributes
+    ----------
+    observed : DataFrame
+        Own cells, see :meth:`pvdopt.own_cells.OwnCells.observed`.
+    specification : str
+        Name of the surrogate.
+    config_fingerprint : str
+        Of all that the campaign file says and bears on a proposal.
+    store : ModelStore or None
+        Where fitted models are kept.
+    """
+
+    space: SearchSpace
+    objectives: tuple[Objective, ...]
+    evidence: Evidence | None
+    observed: pd.DataFrame
+    specification: str
+    seed: int
+    config_fingerprint: str
+    store: ModelStore | None = None
+
+    def make(self) -> OutcomeModels:
+        """Return models of all objectives, not fitted yet."""
+        factors = {
+            name: literature_factor(self.specification, name, self.evidence) for name in ("capacity", "retention")
+        }
+        return OutcomeModels(
+            self.space, self.objectives, self.evidence, self.specification, seed=self.seed, calibration=factors
+        )
+
+    def fingerprint(self) -> str:
+        """Return a hash over data, campaign file, specification, seed and versions: what makes a model the same."""
+        told = self.observed.sort_index()
+        digest = hashlib.sha256(told[sorted(told.columns)].to_csv().encode())
+        for part in (
+            self.config_fingerprint,
+            "" if self.evidence is None else fingerprint_evidence(self.evidence),
+            self.specification,
+            str(self.seed),
+            repr(versions()),
+            _source_digest(),
+        ):
+            digest.update(b"\0" + part.encode())
+        return digest.hexdigest()[:16]
+
+    def fitted(self) -> OutcomeModels:
+        """Return the fitted models, from the store where it holds those of the same fingerprint."""
+        if self.store is None:
+            return self.make().fit(self.observed)
+        found = self.store.load(self.fingerprint())
+        if isinstance(found, OutcomeModels):
+            return found
+        models = self.make().fit(self.observed)
+        self.store.save(self.fingerprint(), models)
+        return models
+
+    def proposer(self) -> Proposer:
+        """Return the proposer that chooses with these models."""
+        return Proposer(self.space, self.objectives, self.evidence, seed=self.seed, models=self.make)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that bear on a prediction."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+@cache
+def _source_digest() -> str:
+    """Return a hash of this package's own source, so that a model of older code is never taken for one of newer."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def derive_seed(seed: int, n_facts: int) -> int:
+    """Return the seed of the next proposals: another one after every fact, the same one for the same ledger."""
+    return int(np.random.SeedSequence([seed, n_facts]).generate_state(1)[0])
+
+
+def gather_evidence(config: CampaignConfig) -> Evidence:
+    """Return the evidence a campaign file asks for: the reported cells, the lab's own tables, or physics alone."""
+    from pvdopt.cells import read_cells
+
+    make = Evidence.reported if config.uses_reported else Evidence.physics_only
+    evidence = make(config.evidence_fixed(), config.protocol())
+    tables = [read_cells(path).accepted().reset_index(names="id") for path in config.evidence_files]
+    if not tables:
+        return evidence
+    parts = [part for part in (evidence.cells, *tables) if len(part)]
+    return replace(evidence, cells=pd.concat(parts, ignore_index=True))
+
+
+def describe(beliefs: Beliefs, recipes: pd.DataFrame) -> pd.DataFrame:
+    """Return recipes with median and interval of every objective and the chance of a usable cell."""
+    frame = recipes[list(beliefs.space.names)].copy()
+    predictions = beliefs.fitted().predict(frame)
+    for o in beliefs.objectives:
+        low, high = predictions[o.name].interval(INTERVAL)
+        frame[o.name], frame[f"{o.name}_low"], frame[f"{o.name}_high"] = predictions[o.name].median(), low, high
+    table = check_observed(beliefs.observed, beliefs.space, beliefs.objectives, beliefs.evidence)
+    frame["usable_chance"] = Usability(beliefs.space).fit(table).chance(recipes[list(beliefs.space.names)])
+    return frame
+
+
+# -- what it leans on --------------------------------------------------------------------------------------------
+
+
+def lean_on(beliefs: Beliefs, recipes: pd.DataFrame) -> tuple[list[list[NearCell]], list[list[str]]]:
+    """Return for each recipe the nearest reported cells, and where it leaves what they state."""
+    if beliefs.evidence is None:
+        return [[] for _ in range(len(recipes))], [[] for _ in range(len(recipes))]
+    full = beliefs.space.with_fixed(recipes[list(beliefs.space.names)])
+    return nearest_cells(beliefs.evidence, full, N_NEAR), evidence_gaps(beliefs.evidence, full)
+
+
+def n_reported(beliefs: Beliefs) -> int:
+    """Return how many reported cells say something about an objective."""
+    if beliefs.evidence is None or not len(beliefs.evidence.cells):
+        return 0
+    telling = [o.name for o in beliefs.objectives if o.name in beliefs.evidence.cells.columns]
+    return int(beliefs.evidence.cells[telling].notna().any(axis=1).sum()) if telling else 0
+
+
+def general_notes(beliefs: Beliefs) -> list[str]:
+    """Return what holds for every prediction of the campaign."""
+    notes = []
+    measured = beliefs.observed[[o.name for o in beliefs.objectives]].notna().any(axis=1)
+    n_own = int(measured.sum())
+    if beliefs.evidence is not None and n_own == 0:
+        notes.append("No own cell yet: the level of this laboratory is not known, and intervals are wide.")
+    if n_own < N_FOR_CALIBRATION:
+        notes.append(
+            f"Fewer than {N_FOR_CALIBRATION} own cells: whether intervals are wide enough here is not tested yet."
+        )
+    strange = [n for n in beliefs.space.names if column(n) is None]
+    if strange and beliefs.evidence is not None:
+        notes.append(f"Only own cells teach {', '.join(strange)}: the vocabulary does not know it.")
+    return notes
+
+
+def known_outcomes(objectives: Sequence[Objective], evidence: Evidence | None) -> list[str]:
+    """Return the outcomes behind the objectives that reported cells tell of."""
+    if evidence is None:
+        return []
+    names = ["capacity" if o.name == "areal_capacity" else o.name for o in objectives]
+    return [n for n in dict.fromkeys(names) if evidence.knows(n)]

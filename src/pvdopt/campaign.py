@@ -1,0 +1,475 @@
+"""A campaign: a laboratory's search for better cells, from the first proposal to the last result.
+
+The loop is suggest -> make and measure -> record -> retrain -> suggest. Methods return plain data and print nothing.
+The ledger is the truth; everything else is derived from it at each call. Opening a campaign and asking for its status
+load neither scikit-learn nor scipy nor pint nor Optuna.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from pvdopt.campaign_folder import (
+    CONFIG_FILE,
+    LEDGER_FILE,
+    MODELS_FOLDER,
+    make_folder,
+    require_campaign,
+    write_export,
+)
+from pvdopt.campaign_reports import (
+    Best,
+    BestCell,
+    Budget,
+    Evaluation,
+    Forecast,
+    LabLevel,
+    PendingCell,
+    PredictionScore,
+    RecordReport,
+    ResultCell,
+    RetrainReport,
+    Status,
+    Suggestion,
+)
+from pvdopt.config import CampaignConfig, load_config
+from pvdopt.errors import UsageError
+from pvdopt.ledger.fold import Fold
+from pvdopt.ledger.state import LedgerState
+from pvdopt.own_cells import OwnCells
+from pvdopt.recipe_reading import read_recipes, read_settings, require_complete
+from pvdopt.recording import Field, Source, known_fields, read_table
+from pvdopt.result_checks import Door, check_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pvdopt.beliefs import Beliefs
+    from pvdopt.evidence import Evidence
+    from pvdopt.ledger.ledger import Ledger
+
+__all__ = [
+    "Best", "BestCell", "Budget", "Campaign", "Evaluation", "Forecast", "LabLevel", "PendingCell", "PredictionScore",
+    "RecordReport", "ResultCell", "RetrainReport", "Status", "Suggestion",
+]  # fmt: skip
+
+#: Called with (done, total, what).
+Progress = Callable[[int, int, str], None]
+
+
+class Campaign:
+    """A campaign in its folder. Made by :meth:`create`, :meth:`open` or :meth:`preview`.
+
+    Attributes
+    ----------
+    folder : Path or None
+        None for a preview.
+    config : CampaignConfig
+    ledger : Ledger or None
+    space, objectives, protocol
+        As the campaign file declares them.
+    """
+
+    def __init__(self, config: CampaignConfig, folder: Path | None, ledger: Ledger | None, seed: int) -> None:
+        self.config = config
+        self.folder = folder
+        self.ledger = ledger
+        self.seed = seed
+        self.space = config.space()
+        self.objectives = tuple(config.objectives())
+        self.protocol = config.protocol()
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        config_text: str,
+        author: str | None = None,
+        *,
+        source: str | Path | None = None,
+    ) -> Self:
+        """Begin a campaign in a folder of its own, and open it.
+
+        Parameters
+        ----------
+        config_text : str
+            The campaign file, kept as ``campaign.toml``.
+        source : path, optional
+            Folder with the files that the campaign file names (a machine's, tables of cells); they are copied.
+
+        Raises
+        ------
+        ConfigInvalid
+            If the campaign file is not valid; then nothing is written.
+        DataInvalid
+            If the folder holds a campaign already.
+        """
+        make_folder(Path(folder), config_text, None if source is None else Path(source), author)
+        return cls.open(folder, author)
+
+    @classmethod
+    def open(cls, folder: str | Path, author: str | None = None) -> Self:
+        """Open a campaign.
+
+        Raises
+        ------
+        DataInvalid
+            If the folder holds none.
+        ConfigInvalid, LedgerTooNew, LedgerBusy
+        """
+        from pvdopt.ledger.ledger import Ledger
+
+        folder = Path(folder)
+        require_campaign(folder)
+        config = load_config(folder / CONFIG_FILE)
+        return cls(config, folder, Ledger.open(folder / LEDGER_FILE, author), config.seed)
+
+    @classmethod
+    def preview(cls, config_path: str | Path, seed: int | None = None) -> Self:
+        """Return a campaign without a ledger: it proposes and predicts, and keeps nothing.
+
+        Raises
+        ------
+        ConfigInvalid
+        """
+        config = load_config(config_path)
+        return cls(config, None, None, config.seed if seed is None else seed)
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        if self.ledger is not None:
+            self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- what it rests on ----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.config.name
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether nothing is kept."""
+        return self.ledger is None
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What is known beside the campaign's own cells; None where the campaign file says ``none``."""
+        if not self.config.has_evidence:
+            return None
+        from pvdopt.beliefs import gather_evidence
+
+        return gather_evidence(self.config)
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """Columns that a results table of this campaign may have."""
+        return known_fields(self.space, self.objectives)
+
+    def own_cells(self) -> OwnCells:
+        """Return the campaign's cells as recorded so far."""
+        return self._as_own(Fold().state(self._asked) if self.ledger is None else self.ledger.state(self._asked))
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        """The outcomes that make a cell complete: of two capacities that follow from each other, the first."""
+        names = [o.name for o in self.objectives]
+        follows = self.config.has_evidence and "capacity" in names
+        return tuple(n for n in names if not (n == "areal_capacity" and follows))
+
+    def _as_own(self, state: LedgerState) -> OwnCells:
+        return OwnCells(state, self.space, self.objectives, self.protocol, self.config.has_evidence)
+
+    def specification(self, state: LedgerState) -> str:
+        """Return the surrogate in use: the one last chosen by ``retrain``, unless the campaign file changed since."""
+        for fact in reversed(state.retrained):
+            if fact.payload.get("configured") == self.config.surrogate:
+                return str(fact.payload["chosen"])
+            break
+        return self.config.surrogate
+
+    def beliefs(self, own: OwnCells, seed: int | None = None) -> Beliefs:
+        """Return what predictions rest on, given the cells so far."""
+        from pvdopt.beliefs import Beliefs
+        from pvdopt.model_store import ModelStore
+
+        return Beliefs(
+            space=self.space,
+            objectives=self.objectives,
+            evidence=self.evidence,
+            observed=own.observed(),
+            specification=self.specification(own.state),
+            seed=self.seed if seed is None else seed,
+            config_fingerprint=self.config.fingerprint(),
+            store=None if self.folder is None else ModelStore(self.folder / MODELS_FOLDER),
+        )
+
+    def _writer(self, what: str) -> Ledger:
+        if self.ledger is None:
+            raise UsageError(f"{what} needs a campaign: a campaign file alone is a preview. Run `pvdopt init` first.")
+        return self.ledger
+
+    # -- proposals -----------------------------------------------------------------------------------------------
+
+    def suggest(
+        self,
+        n: int = 4,
+        *,
+        fix: Mapping[str, object] | None = None,
+        candidates: pd.DataFrame | str | Path | None = None,
+        dry_run: bool = False,
+        seed: int | None = None,
+    ) -> Suggestion:
+        """Propose the next recipes, and record them unless told otherwise.
+
+        Parameters
+        ----------
+        n : int
+            Number of cells, at least 1.
+        fix : mapping, optional
+            Settings to hold fixed by name; texts may carry units.
+        candidates : DataFrame or path, optional
+            Recipes to choose among.
+        seed : int, optional
+            In place of the campaign file's.
+
+        Raises
+        ------
+        NothingToPropose
+            If no recipe is left.
+        LedgerChanged
+            If somebody else wrote meanwhile.
+        DataInvalid
+            If settings or candidates are none of this campaign.
+        """
+        from pvdopt.suggesting import suggest
+
+        if n < 1:
+            raise UsageError(f"the number of proposals must be at least 1, got {n}.")
+        own = self.own_cells()
+        by_hand = read_settings(fix or {}, self.fields)
+        listed = self.read_recipes(candidates) if isinstance(candidates, (str, Path)) else candidates
+        beliefs = self.beliefs(own, seed)
+        ledger = None if dry_run else self.ledger
+        return suggest(beliefs, own, self.config.sampler, n, by_hand, listed, ledger)
+
+    def read_recipes(self, recipes: Source | pd.DataFrame) -> pd.DataFrame:
+        """Return recipes as a frame with the space's columns, indexed by id where the source gives ids.
+
+        Raises
+        ------
+        DataInvalid
+            With every value that cannot be and every setting that is missing.
+        """
+        return read_recipes(recipes, self.fields, self.space)
+
+    def predict(self, recipes: Source | pd.DataFrame) -> Forecast:
+        """Return what is believed of recipes given as a frame, a file or mappings.
+
+        Raises
+        ------
+        DataInvalid
+            If they are no complete recipes.
+        """
+        from pvdopt.suggesting import forecast
+
+        return forecast(self.beliefs(self.own_cells()), self.read_recipes(recipes))
+
+    def add(self, recipe: Mapping[str, object], remark: str | None = None) -> str:
+        """Add a cell the lab thought of itself, and return its id.
+
+        Raises
+        ------
+        DataInvalid
+            If the recipe is not complete or holds what cannot be.
+        """
+        ledger = self._writer("add")
+        settings = {n: v for n, v in read_settings(recipe, self.fields).items() if v is not None}
+        full = {**dict.fromkeys(self.space.names), **self.space.fixed, **settings}
+        require_complete(full, self.space)
+        return ledger.add_cell(full, remark)
+
+    def edit(self, cell_id: str, changes: Mapping[str, object], *, dry_run: bool = False) -> Forecast:
+        """Change the recipe of a cell that was not made yet, and return what is believed of it now.
+
+        Raises
+        ------
+        DataInvalid
+            If the cell is unknown or made, or the recipe may not be made in this campaign.
+        """
+        from pvdopt.suggesting import edit
+
+        ledger = self._writer("edit")
+        own = self.own_cells()
+        changed = read_settings(changes, self.fields, row=cell_id)
+        return edit(self.beliefs(own), own, cell_id, changed, None if dry_run else ledger)
+
+    def veto(self, cell_id: str, why: str = "") -> bool:
+        """Drop a cell that was not made yet; return whether that was news."""
+        return self._writer("veto").veto(cell_id, why)
+
+    # -- results -------------------------------------------------------------------------------------------------
+
+    def record(
+        self, results: Source, *, confirm: bool = False, accept_good_rows: bool = False, dry_run: bool = False
+    ) -> RecordReport:
+        """Record what was made and measured: all rows or, if one cannot stand, none.
+
+        Parameters
+        ----------
+        results : path, "-", mapping or sequence of mapping
+            Rows with ``id`` and settings as executed, outcomes (``<outcome>_sd``, ``<outcome>_qualifier``),
+            ``outcome_class``, ``stage``, ``cause``, ``run``, ``sample``, ``remark``. A row without an id that holds a
+            complete recipe is a cell of the lab's own.
+        confirm : bool
+            Take what is unlikely and not impossible.
+        accept_good_rows : bool
+            Leave out the rows that cannot stand instead of refusing all.
+
+        Raises
+        ------
+        DataInvalid
+            With every problem of every row; the ledger is as it was.
+        LedgerBusy
+        """
+        from pvdopt.result_intake import record_rows
+
+        ledger = self._writer("record")
+        own = self.own_cells()
+        table = read_table(results, self.fields, needs_id=True)
+        checked = check_rows(table.rows, self._door(own.state))
+        return record_rows(
+            ledger,
+            own,
+            self._as_own,
+            table.problems,
+            checked,
+            confirm=confirm,
+            accept_good_rows=accept_good_rows,
+            dry_run=dry_run,
+        )
+
+    def _door(self, state: LedgerState) -> Door:
+        from pvdopt.materials import cathodes
+
+        return Door(self.space, self.protocol, state, {**cathodes(), **self.config.cathodes})
+
+    def fail(self, cell_id: str, outcome_class: str, stage: str | None = None, cause: str | None = None) -> bool:
+        """Record that a cell gave no usable figures; return whether that was news."""
+        return self._writer("fail").fail(cell_id, outcome_class, stage, cause)
+
+    def correct(self, cell_id: str, changes: Mapping[str, object], why: str = "", *, confirm: bool = False) -> int:
+        """Replace recorded values, given as numbers or texts with units; return how many changed.
+
+        Parameters
+        ----------
+        changes : mapping
+            By name of an outcome, a setting or a label; None or an empty text withdraws an outcome or a label.
+        confirm : bool
+            Take what is unlikely and not impossible.
+
+        Raises
+        ------
+        DataInvalid
+            With every name and value that cannot be.
+        """
+        from pvdopt.result_intake import read_correction
+
+        ledger = self._writer("correct")
+        values = read_correction(cell_id, changes, self.fields, self._door(self.own_cells().state), confirm)
+        return ledger.correct(cell_id, values, why)
+
+    def discard_run(self, run: str, why: str) -> bool:
+        """Let none of a run's cells count; return whether that was news."""
+        return self._writer("discard-run").discard_run(run, why)
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def retrain(self, *, progress: Progress | None = None, dry_run: bool = False, n_jobs: int = 1) -> RetrainReport:
+        """Let the specifications compete on the campaign's own cells, in the same folds, and refit on all data.
+
+        Raises
+        ------
+        LedgerChanged
+            If somebody else wrote meanwhile.
+        """
+        from pvdopt.learning import retrain
+
+        ledger = None if dry_run else self._writer("retrain")
+        own = self.own_cells()
+        return retrain(self.beliefs(own), own, self.config.surrogate, ledger, progress, n_jobs)
+
+    def evaluate(
+        self,
+        *,
+        specifications: Sequence[str] | None = None,
+        by: str = "source",
+        progress: Progress | None = None,
+        n_jobs: int = 1,
+    ) -> Evaluation:
+        """Return the skill of specifications on reported cells, with whole sources or teams held out.
+
+        Raises
+        ------
+        UsageError
+            If a specification is unknown.
+        """
+        from pvdopt.learning import evaluate
+
+        own = self.own_cells()
+        return evaluate(self.beliefs(own), own, specifications, by, progress, n_jobs)
+
+    # -- where it stands -----------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return where the campaign stands."""
+        from pvdopt.standing import status
+
+        own = self.own_cells()
+        return status(own, self.name, self.folder, self.specification(own.state))
+
+    def best(self) -> Best:
+        """Return the best so far per objective, measured and believed."""
+        from pvdopt.standing import best
+
+        own = self.own_cells()
+        return best(own, self.beliefs(own))
+
+    def pareto(self, believed: bool = True) -> pd.DataFrame:
+        """Return the measured recipes that no other beats in all objectives.
+
+        Parameters
+        ----------
+        believed : bool
+            Compare posterior medians, not measured values.
+        """
+        from pvdopt.standing import pareto
+
+        own = self.own_cells()
+        return pareto(own, self.beliefs(own) if believed else None)
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write cells and facts as CSV and JSON with a data dictionary; return the files' paths.
+
+        Raises
+        ------
+        DataInvalid
+            If the folder holds anything but an earlier export.
+        """
+        from pvdopt.standing import export_frame
+
+        ledger = self._writer("export")
+        text = (Path(self.folder or ".") / CONFIG_FILE).read_text(encoding="utf-8")
+        return write_export(Path(folder), export_frame(self.own_cells()), ledger.facts(), self.config, text)

@@ -1,0 +1,284 @@
+"""What a campaign's methods return: plain values for whoever prints, draws or tests them. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pvdopt.errors import Problem
+from pvdopt.ledger.values import Outcome, Scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pvdopt.explain import NearCell
+    from pvdopt.validation import Skill
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Recipes to make next.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a proposal: ``id`` (None where nothing was recorded), the parameters, for every objective
+        ``<outcome>`` (median), ``<outcome>_low`` and ``<outcome>_high`` (80 %), ``usable_chance``, ``acquisition``,
+        ``purpose``, ``reason``.
+    parameters : tuple of str
+    fixed : mapping
+        Settings that are the same in every recipe, those set by hand included.
+    leans_on : list of list of NearCell
+        For each proposal the nearest reported cells.
+    warnings : list of list of str
+        For each proposal where it leaves the evidence.
+    notes : list of str
+        What holds for all of them.
+    seed : int
+        What was drawn with; the same ledger, version and seed give the same proposals.
+    n_own, n_reported : int
+        Own and reported cells behind the predictions.
+    """
+
+    frame: pd.DataFrame
+    parameters: tuple[str, ...]
+    fixed: Mapping[str, Scalar]
+    leans_on: list[list[NearCell]]
+    warnings: list[list[str]]
+    notes: list[str]
+    is_recorded: bool
+    fingerprint: str
+    seed: int
+    sampler: str
+    n_own: int
+    n_reported: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is believed of given recipes; columns and lists as in :class:`Suggestion`."""
+
+    frame: pd.DataFrame
+    leans_on: list[list[NearCell]]
+    warnings: list[list[str]]
+    notes: list[str]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class PredictionScore:
+    """How a prediction stored with a proposal compares with what was measured.
+
+    Attributes
+    ----------
+    p : float
+        Probability of the interval from ``low`` to ``high``.
+    is_inside : bool or None
+        None where a bound leaves it open.
+    log_ratio : float or None
+        ln(measured / median).
+    crps : float or None
+        Continuous ranked probability score on the model's scale, lower is better; None for a bound.
+    """
+
+    id: str
+    outcome: str
+    measured: float
+    qualifier: str
+    median: float
+    low: float
+    high: float
+    p: float
+    is_inside: bool | None
+    log_ratio: float | None
+    crps: float | None
+
+
+@dataclass(frozen=True)
+class RecordReport:
+    """What became of results.
+
+    Attributes
+    ----------
+    new, unchanged, n_facts : int
+        Rows that told something new, rows that did not, facts written.
+    cells, added : list of str
+        Ids in the order of the rows; those of the lab's own cells that are new.
+    refused : list of Problem
+        Rows left out because only the good ones were asked for.
+    doubts : list of Problem
+        What was confirmed.
+    scores : list of PredictionScore
+        Of the outcomes that are new.
+    """
+
+    new: int
+    unchanged: int
+    n_facts: int
+    cells: list[str]
+    added: list[str]
+    refused: list[Problem]
+    doubts: list[Problem]
+    scores: list[PredictionScore]
+    is_recorded: bool
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RetrainReport:
+    """Which specification learns from now on, and why.
+
+    Attributes
+    ----------
+    skills : list of Skill
+        Each specification on the campaign's own cells, in the same folds; empty with too few of them.
+    scores : list of PredictionScore
+        Of all past proposals that have results.
+    coverage : mapping of str to (int, int)
+        Per outcome how many of them lay inside their interval, and of how many that is known.
+    n_own, n_reported : mapping of str to int
+        Rows per outcome.
+    versions : mapping of str to str
+    """
+
+    chosen: str
+    previous: str
+    is_changed: bool
+    skills: list[Skill]
+    scores: list[PredictionScore]
+    coverage: Mapping[str, tuple[int, int]]
+    n_own: Mapping[str, int]
+    n_reported: Mapping[str, int]
+    fingerprint: str
+    versions: Mapping[str, str]
+    is_recorded: bool
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Skill on reported cells with whole sources held out, and on the campaign's own.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The held-out rows behind the figures, on the model's scale: ``specification``, ``outcome``, ``id``,
+        ``source``, ``y``, ``censor``, ``mean``, ``sd``.
+    """
+
+    skills: list[Skill]
+    frame: pd.DataFrame
+    scores: list[PredictionScore]
+    coverage: Mapping[str, tuple[int, int]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class PendingCell:
+    """A cell that waits for something; ``since`` is when the ledger last heard of it."""
+
+    id: str
+    kind: str
+    status: str
+    since: str
+    waits_for: list[str]
+    settings: Mapping[str, Scalar]
+    run: str | None
+    sample: str | None
+    purpose: str | None
+
+
+@dataclass(frozen=True)
+class ResultCell:
+    """A cell with results."""
+
+    id: str
+    time: str
+    status: str
+    outcome_class: str | None
+    outcomes: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Evaluations that were planned and done."""
+
+    cells: int
+    used: int
+    left: int
+
+
+@dataclass(frozen=True)
+class LabLevel:
+    """How this laboratory's cells compare with what was predicted when they were proposed.
+
+    Attributes
+    ----------
+    median_ratio : float
+        Measured over predicted.
+    inside : int
+        How many of the ``n`` lay inside their interval.
+    """
+
+    outcome: str
+    n: int
+    median_ratio: float
+    inside: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a campaign stands.
+
+    Attributes
+    ----------
+    counts : mapping of str to int
+        Cells by status.
+    results : list of ResultCell
+        The latest, newest first.
+    specification : str
+        The surrogate in use.
+    retrained : str or None
+        When it was last chosen anew.
+    evaluator : str or None
+        What measures in place of a laboratory, if anything does.
+    """
+
+    name: str
+    folder: Path | None
+    created: str | None
+    n_facts: int
+    counts: Mapping[str, int]
+    pending: list[PendingCell]
+    results: list[ResultCell]
+    budget: Budget | None
+    lab: list[LabLevel]
+    specification: str
+    retrained: str | None
+    evaluator: str | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class BestCell:
+    """The best recipe in one respect; ``low`` and ``high`` are None for a measured value."""
+
+    id: str
+    outcome: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    recipe: Mapping[str, Any]
+    outcomes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best so far per objective: by measured value, and by what is believed of measured recipes."""
+
+    measured: list[BestCell]
+    believed: list[BestCell]
+    notes: list[str]

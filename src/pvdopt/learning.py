@@ -1,0 +1,279 @@
+"""Learn anew: let specifications compete in the same folds, say how good they are, keep the choice in the ledger.
+
+Only whole specifications compete; their inner settings are learned in each fold. With too few own cells nothing is
+chosen on them, and the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pvdopt.beliefs import Beliefs, known_outcomes, versions
+from pvdopt.campaign_reports import Evaluation, RetrainReport
+from pvdopt.errors import UsageError
+from pvdopt.own_cells import OwnCells, count_coverage
+from pvdopt.surrogates import SPECIFICATIONS
+from pvdopt.surrogates.base import FadeLink
+from pvdopt.surrogates.calibration import literature_skill
+from pvdopt.validation import Skill, held_out, measure_skill
+
+if TYPE_CHECKING:
+    from pvdopt.ledger.ledger import Ledger
+
+Progress = Callable[[int, int, str], None]
+
+#: Specifications that compete; the baselines are what they must beat.
+COMPETING = ("gaussian_process", "forest", "mixture")
+BASELINES = ("climatology", "theory")
+#: Own rows of an outcome under which specifications are not compared on them.
+N_TO_COMPARE = 8
+#: Folds of rows where fewer runs than this are named.
+N_FOLDS = 5
+
+
+def retrain(
+    beliefs: Beliefs, own: OwnCells, configured: str, ledger: Ledger | None, progress: Progress | None, n_jobs: int
+) -> RetrainReport:
+    """Choose a specification on own cells, refit on all data, keep the choice; see :meth:`Campaign.retrain`."""
+    state = own.state
+    competing = tuple(dict.fromkeys([beliefs.specification, *COMPETING]))
+    skills, _, notes = compare_on_own(beliefs, competing, progress, n_jobs)
+    chosen = _choose(beliefs.specification, skills, notes)
+    chosen_beliefs = replace(beliefs, specification=chosen)
+    models = chosen_beliefs.fitted()
+    scores = own.scores()
+    report = RetrainReport(
+        chosen=chosen,
+        previous=beliefs.specification,
+        is_changed=chosen != beliefs.specification,
+        skills=skills,
+        scores=scores,
+        coverage=count_coverage(scores),
+        n_own={name: int(table.own.sum()) for name, table in models.tables.items()},
+        n_reported={name: int((~table.own).sum()) for name, table in models.tables.items()},
+        fingerprint=chosen_beliefs.fingerprint(),
+        versions=versions(),
+        is_recorded=ledger is not None,
+        notes=notes,
+    )
+    if ledger is not None:
+        ledger.add_retrained(_card(report, configured, beliefs), expected=state.n_facts)
+    return report
+
+
+def _card(report: RetrainReport, configured: str, beliefs: Beliefs) -> dict[str, Any]:
+    """Return what the ledger keeps of a choice: enough to see later what was chosen, on what and why."""
+    literature = {
+        name: found
+        for name in known_outcomes(beliefs.objectives, beliefs.evidence)
+        if (found := literature_skill(report.chosen, name, beliefs.evidence)) is not None
+    }
+    return {
+        "chosen": report.chosen,
+        "previous": report.previous,
+        "configured": configured,
+        "fingerprint": report.fingerprint,
+        "n_own": dict(report.n_own),
+        "n_reported": dict(report.n_reported),
+        "skill": [
+            {"specification": s.specification, "outcome": s.outcome, "crps": s.crps.value, "n_rows": s.n_rows}
+            for s in report.skills
+        ],
+        "literature_factor": {name: found.factor for name, found in literature.items()},
+        "coverage": {name: list(counts) for name, counts in report.coverage.items()},
+        "versions": dict(report.versions),
+        "notes": list(report.notes),
+    }
+
+
+def _choose(current: str, skills: Sequence[Skill], notes: list[str]) -> str:
+    """Return the specification to use: another one only if it is clearly better on average over the outcomes.
+
+    Clearly means that the 90 % interval of its difference in CRPS to the one in use lies below 0 for some outcome,
+    and above 0 for none.
+    """
+    if not skills:
+        return current
+    rivals: dict[str, float] = {}
+    for name in dict.fromkeys(s.specification for s in skills if s.specification in COMPETING):
+        gaps = [s.against[current] for s in skills if s.specification == name and current in s.against]
+        is_better, is_worse = any(g.high < 0 for g in gaps), any(g.low > 0 for g in gaps)
+        if is_better and not is_worse:
+            rivals[name] = float(np.mean([g.value for g in gaps]))
+    if not rivals:
+        notes.append(f"{current} is kept: no other specification predicts the own cells clearly better.")
+        return current
+    chosen = min(rivals, key=lambda name: rivals[name])
+    notes.append(f"{chosen} replaces {current}: it predicts the own cells clearly better.")
+    return chosen
+
+
+# -- own cells ---------------------------------------------------------------------------------------------------
+
+
+def make_folds(observed: pd.DataFrame, seed: int) -> list[str]:
+    """Return for each row the group it is held out with: its run where runs are told apart, else one of five folds."""
+    runs = [r if isinstance(r, str) and r else None for r in observed["run"]]
+    if all(runs) and len(set(runs)) >= N_FOLDS:
+        return [str(r) for r in runs]
+    order = np.random.default_rng(seed).permutation(len(observed))
+    folds = np.empty(len(observed), dtype=int)
+    folds[order] = np.arange(len(observed)) % N_FOLDS
+    return [f"fold {k + 1}" for k in folds]
+
+
+def compare_on_own(
+    beliefs: Beliefs, specifications: Sequence[str], progress: Progress | None, n_jobs: int
+) -> tuple[list[Skill], pd.DataFrame, list[str]]:
+    """Return the skill of specifications on own cells held out in the same folds, the rows behind it, and notes.
+
+    Everything else that is known, reported cells included, is learned from in each fold.
+    """
+    observed = beliefs.observed
+    usable = observed[observed["outcome_class"].isin(["ok"])]
+    names = [o.name for o in beliefs.objectives]
+    bases = [n for n in names if not (n == "areal_capacity" and "capacity" in names and beliefs.evidence is not None)]
+    enough = [n for n in bases if int(usable[n].notna().sum()) >= N_TO_COMPARE]
+    notes = [
+        f"{n}: {int(usable[n].notna().sum())} own values are too few to compare specifications on ({N_TO_COMPARE} "
+        "are needed)."
+        for n in bases
+        if n not in enough
+    ]
+    if not enough:
+        notes.append(f"{beliefs.specification} is kept.")
+        return [], pd.DataFrame(), notes
+    groups = make_folds(usable, beliefs.seed)
+    wanted = list(dict.fromkeys([*specifications, *(b for b in BASELINES if beliefs.evidence is not None)]))
+    tasks = [(s, g) for s in wanted for g in dict.fromkeys(groups)]
+    parts = _run([(_held_out_own, (beliefs, s, usable, groups, g, enough)) for s, g in tasks], progress, n_jobs)
+    held = pd.concat(parts, ignore_index=True)
+    skills = []
+    for outcome in enough:
+        tables = {
+            s: held[(held["specification"] == s) & (held["outcome"] == outcome)].reset_index(drop=True) for s in wanted
+        }
+        tables = {s: t.sort_values("id", ignore_index=True) for s, t in tables.items()}
+        references = {r: tables[r] for r in dict.fromkeys([beliefs.specification, *BASELINES]) if r in tables}
+        for s in wanted:
+            others = {r: t for r, t in references.items() if r != s}
+            skills.append(measure_skill(s, outcome, "own cells", tables[s], others))
+    return skills, held, notes
+
+
+def _held_out_own(
+    beliefs: Beliefs,
+    specification: str,
+    usable: pd.DataFrame,
+    groups: Sequence[str],
+    group: str,
+    outcomes: Sequence[str],
+) -> pd.DataFrame:
+    """Return what a specification says of the cells of one group, after learning from all others."""
+    out = np.array([g == group for g in groups])
+    test = usable[out]
+    rest = beliefs.observed.drop(index=test.index)
+    models = replace(beliefs, specification=specification).make().fit(rest)
+    predictions = models.predict(test[list(beliefs.space.names)])
+    parts = []
+    for outcome in outcomes:
+        prediction = predictions[outcome]
+        values = test[outcome].to_numpy(dtype=float)
+        link = prediction.link
+        if isinstance(link, FadeLink) and "cycles" in test.columns:
+            y = link.forward(values, np.where(test["cycles"].notna(), test["cycles"], link.cycles).astype(float))
+        else:
+            y = link.forward(values)
+        qualifier = np.array(test[f"{outcome}_qualifier"], dtype=object)
+        bound = np.select([qualifier == ">=", qualifier == "<="], [1, -1], default=0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "specification": specification,
+                    "outcome": outcome,
+                    "id": list(test.index),
+                    "source": group,
+                    "y": y,
+                    "censor": bound if link.increasing else -bound,
+                    "mean": prediction.mean,
+                    "sd": prediction.total_std,
+                }
+            )[np.isfinite(y)]
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _run(
+    tasks: Sequence[tuple[Callable[..., pd.DataFrame], tuple[Any, ...]]], progress: Progress | None, n_jobs: int
+) -> list[pd.DataFrame]:
+    """Return the results of all tasks in their order, telling how far it is."""
+    from joblib import Parallel, delayed
+
+    done = []
+    for part in Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*given) for function, given in tasks):
+        done.append(part)
+        if progress is not None:
+            progress(len(done), len(tasks), "own cells held out")
+    return done
+
+
+# -- reported cells ----------------------------------------------------------------------------------------------
+
+
+def evaluate(
+    beliefs: Beliefs,
+    own: OwnCells,
+    specifications: Sequence[str] | None,
+    by: str,
+    progress: Progress | None,
+    n_jobs: int,
+) -> Evaluation:
+    """Return skill on reported cells with whole groups held out, then on own cells; see :meth:`Campaign.evaluate`."""
+    chosen = list(specifications or COMPETING)
+    unknown = [s for s in chosen if s not in SPECIFICATIONS]
+    if unknown:
+        raise UsageError(f"unknown specification {', '.join(unknown)}; known are {', '.join(SPECIFICATIONS)}.")
+    if by not in ("source", "team"):
+        raise UsageError(f"cells are held out by source or by team, not by {by!r}.")
+    skills: list[Skill] = []
+    frames: list[pd.DataFrame] = []
+    notes: list[str] = []
+    outcomes = known_outcomes(beliefs.objectives, beliefs.evidence)
+    wanted = list(dict.fromkeys([*chosen, *BASELINES]))
+    n_steps = len(outcomes) * len(wanted)
+    for i, outcome in enumerate(outcomes):
+        evidence = beliefs.evidence
+        if evidence is None or len(set(evidence.table(outcome).source)) < 2:
+            notes.append(f"{outcome}: fewer than two sources, so none can be held out.")
+            continue
+        held = {}
+        for j, s in enumerate(wanted):
+            report = _step(progress, i * len(wanted) + j, n_steps, f"{outcome}: {s}")
+            held[s] = held_out(evidence, outcome, s, by, beliefs.seed, n_jobs, report)
+            frames.append(held[s].assign(specification=s, outcome=outcome))
+        for s in wanted:
+            others = {r: held[r] for r in BASELINES if r != s}
+            skills.append(measure_skill(s, outcome, by, held[s], others))
+    on_own, own_frame, own_notes = compare_on_own(beliefs, chosen, progress, n_jobs)
+    scores = own.scores()
+    frames = [f for f in (*frames, own_frame) if len(f)]
+    return Evaluation(
+        skills=[*skills, *on_own],
+        frame=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
+        scores=scores,
+        coverage=count_coverage(scores),
+        notes=[*notes, *own_notes],
+    )
+
+
+def _step(progress: Progress | None, k: int, n_steps: int, what: str) -> Callable[[int, int], None] | None:
+    """Return a callback for the folds of one of several equal steps."""
+    if progress is None:
+        return None
+    shown = progress
+    return lambda done, total: shown(k * total + done, n_steps * total, what)

@@ -1,0 +1,225 @@
+"""The campaign's own cells as tables: what a proposer reads, what is still open, how past predictions fared.
+
+Reads the ledger's state; knows no model and writes nothing. Light enough for ``status``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import NormalDist, median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pvdopt.campaign_reports import LabLevel, PredictionScore
+from pvdopt.ledger.state import CellState, LedgerState
+from pvdopt.ledger.values import Outcome, Scalar
+from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
+from pvdopt.space import SearchSpace
+
+#: A retention at or above this counts as "no fading seen", as on the models' scale.
+RETENTION_CEILING = 0.995
+
+
+class OwnCells:
+    """Own cells of a campaign as recorded so far.
+
+    Parameters
+    ----------
+    state : LedgerState
+    space, objectives, protocol
+        As of the campaign.
+    has_evidence : bool
+        Whether outcomes of the vocabulary have their meaning: then areal capacity is capacity times thickness.
+    """
+
+    def __init__(
+        self,
+        state: LedgerState,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        protocol: Protocol,
+        has_evidence: bool,
+    ) -> None:
+        self.state = state
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.protocol = protocol
+        self.has_evidence = has_evidence
+
+    def settings(self, cell: CellState) -> dict[str, Scalar]:
+        """Return a cell's settings as made, else as planned, else as fixed."""
+        return {**self.space.fixed, **cell.settings}
+
+    def outcomes(self, cell: CellState) -> dict[str, Outcome]:
+        """Return a cell's outcomes, and the capacity per area or per thickness that follows from the other."""
+        found = dict(cell.outcomes)
+        thickness = self.settings(cell).get("thickness_um")
+        if not self.has_evidence or not isinstance(thickness, (int, float)) or not thickness > 0:
+            return found
+        for name, other, factor in (
+            ("areal_capacity", "capacity", float(thickness)),
+            ("capacity", "areal_capacity", 1.0 / float(thickness)),
+        ):
+            if name not in found and other in cell.outcomes:
+                stated = cell.outcomes[other]
+                sd = None if stated.sd is None else stated.sd * factor
+                found[name] = Outcome(stated.value * factor, stated.qualifier, sd)
+        return found
+
+    def waits_for(self, cell: CellState) -> list[str]:
+        """Return the objectives a cell still has no outcome for; none where it gives no usable figures."""
+        if cell.status in ("failed", "vetoed", "discarded"):
+            return []
+        known = self.outcomes(cell)
+        return [o.name for o in self.objectives if o.name not in known]
+
+    def status(self, cell: CellState) -> str:
+        """Return a cell's status; complete also where the missing outcome follows from another."""
+        return "complete" if cell.status == "partial" and not self.waits_for(cell) else cell.status
+
+    # -- tables --------------------------------------------------------------------------------------------------
+
+    def counting(self) -> list[CellState]:
+        """Return the cells that teach something: measured or failed, in a run that counts."""
+        return [c for c in self.state.cells.values() if c.status in ("partial", "complete", "failed")]
+
+    def observed(self) -> pd.DataFrame:
+        """Return the cells that teach something, one row each, indexed by id: what a proposer takes as observed.
+
+        Settings stand as they were made. A setting nobody declared for this campaign stays in the ledger.
+        """
+        return self._frame(self.counting())
+
+    def pending(self) -> pd.DataFrame:
+        """Return the recipes of cells whose outcomes are still to come altogether, indexed by id."""
+        cells = [self.state.cells[name] for name in self.state.pending()]
+        frame = self.space.frame([self.settings(cell) for cell in cells])
+        return frame.set_axis(pd.Index([c.id for c in cells], dtype=object, name="id"))
+
+    def _frame(self, cells: Sequence[CellState]) -> pd.DataFrame:
+        settings = [self.settings(cell) for cell in cells]
+        columns: dict[str, Any] = dict(self.space.frame(settings))
+        for name, value in {**self.space.fixed, **self.protocol.columns()}.items():
+            stated = [s.get(name, value) for s in settings]
+            if name not in columns and any(v != value for v in stated):
+                columns[name] = _column(stated)
+        measured = [self.outcomes(cell) for cell in cells]
+        wanted = [o.name for o in self.objectives]
+        wanted += [n for n in (*OUTCOME_UNITS, "cycles") if n not in wanted and self.has_evidence]
+        for name in wanted:
+            found = [m.get(name) for m in measured]
+            if name not in [o.name for o in self.objectives] and not any(found):
+                continue
+            columns[name] = np.array([np.nan if o is None else o.value for o in found], dtype=float)
+            if name != "cycles":
+                columns[f"{name}_sd"] = np.array(
+                    [np.nan if o is None or o.sd is None else o.sd for o in found], dtype=float
+                )
+                columns[f"{name}_qualifier"] = _column([None if o is None else o.qualifier for o in found])
+        for name in ("outcome_class", "run", "sample"):
+            columns[name] = _column([getattr(cell, name) for cell in cells])
+        index = pd.Index([c.id for c in cells], dtype=object, name="id")
+        return pd.DataFrame({n: np.asarray(v) for n, v in columns.items()}, index=index)
+
+    # -- past predictions ----------------------------------------------------------------------------------------
+
+    def scores(
+        self, cells: Iterable[str] | None = None, outcomes: Iterable[str] | None = None
+    ) -> list[PredictionScore]:
+        """Return how stored predictions compare with results, for these cells and outcomes or for all.
+
+        A retention read after another number of cycles than the protocol's was not what was predicted, and is left
+        out.
+        """
+        chosen = list(self.state.cells) if cells is None else list(cells)
+        names = None if outcomes is None else set(outcomes)
+        found = []
+        for name in chosen:
+            cell = self.state.cells[name]
+            if cell.status not in ("partial", "complete"):
+                continue
+            # What follows from another outcome and the thickness as made is no second test of the prediction.
+            measured = cell.outcomes
+            for outcome, predicted in cell.predicted.items():
+                if outcome not in measured or (names is not None and outcome not in names):
+                    continue
+                if outcome == "retention" and self._has_other_cycles(cell):
+                    continue
+                found.append(score_prediction(cell.id, outcome, measured[outcome], predicted, self.has_evidence))
+        return found
+
+    def _has_other_cycles(self, cell: CellState) -> bool:
+        cycles = cell.outcomes.get("cycles")
+        return cycles is not None and self.protocol.cycles is not None and cycles.value != self.protocol.cycles
+
+
+def _column(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Return values as numbers where all that is stated are numbers, else as they are."""
+    stated = [v for v in values if v is not None]
+    if stated and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in stated):
+        return np.array([np.nan if v is None else float(v) for v in values], dtype=float)
+    return np.array([*values, None], dtype=object)[:-1]
+
+
+def score_prediction(
+    id_: str, outcome: str, measured: Outcome, predicted: Mapping[str, Any], has_evidence: bool
+) -> PredictionScore:
+    """Return how one stored prediction compares with what was measured.
+
+    The score is the CRPS of a normal distribution (Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), eq. 21)
+    on the scale on which the outcome is modelled; its deviation follows from the stored interval.
+    """
+    value, qualifier = measured.value, measured.qualifier
+    mid, low, high, p = (float(predicted[key]) for key in ("median", "low", "high", "p"))
+    is_inside: bool | None = low <= value <= high
+    if (qualifier == ">=" and value <= high) or (qualifier == "<=" and value >= low):
+        is_inside = None
+    is_bound = qualifier in (">=", "<=")
+    log_ratio = math.log(value / mid) if value > 0 and mid > 0 else None
+    crps = None
+    if not is_bound:
+        y, mean, one, other = (_to_scale(outcome, v, has_evidence) for v in (value, mid, low, high))
+        sd = abs(other - one) / (2.0 * NormalDist().inv_cdf(0.5 + p / 2.0))
+        crps = _crps(y, mean, sd)
+    return PredictionScore(id_, outcome, value, qualifier, mid, low, high, p, is_inside, log_ratio, crps)
+
+
+def _to_scale(outcome: str, value: float, has_evidence: bool) -> float:
+    """Return an outcome on the scale on which it is modelled: ln capacity, ln(-ln retention), else itself."""
+    if has_evidence and outcome in ("capacity", "areal_capacity"):
+        return math.log(max(value, 1e-300))
+    if has_evidence and outcome == "retention":
+        return math.log(-math.log(min(max(value, 1e-6), RETENTION_CEILING)))
+    return value
+
+
+def _crps(y: float, mean: float, sd: float) -> float:
+    if not sd > 0:
+        return abs(y - mean)
+    z = (y - mean) / sd
+    normal = NormalDist()
+    return sd * (z * (2.0 * normal.cdf(z) - 1.0) + 2.0 * normal.pdf(z) - 1.0 / math.sqrt(math.pi))
+
+
+def count_coverage(scores: Iterable[PredictionScore]) -> dict[str, tuple[int, int]]:
+    """Return per outcome how many results lay inside their interval, and of how many that is known."""
+    found: dict[str, tuple[int, int]] = {}
+    for score in scores:
+        if score.is_inside is not None:
+            inside, n = found.get(score.outcome, (0, 0))
+            found[score.outcome] = (inside + score.is_inside, n + 1)
+    return found
+
+
+def lab_levels(scores: Sequence[PredictionScore]) -> list[LabLevel]:
+    """Return per outcome how results compare with what was predicted for them; bounds do not count."""
+    found = []
+    for outcome in dict.fromkeys(s.outcome for s in scores):
+        exact = [s for s in scores if s.outcome == outcome and s.qualifier in ("=", "~") and s.log_ratio is not None]
+        if exact:
+            ratio = math.exp(median(s.log_ratio for s in exact if s.log_ratio is not None))
+            found.append(LabLevel(outcome, len(exact), ratio, sum(bool(s.is_inside) for s in exact)))
+    return found

@@ -1,0 +1,198 @@
+"""Where a campaign stands: counts, what is open, what is best. The status alone needs no model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pvdopt.campaign_reports import Best, BestCell, Budget, PendingCell, ResultCell, Status
+from pvdopt.ledger.state import CellState
+from pvdopt.objectives import Objective
+from pvdopt.own_cells import OwnCells, lab_levels
+
+if TYPE_CHECKING:
+    from pvdopt.beliefs import Beliefs
+
+#: Results shown by the status.
+N_RESULTS = 5
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def status(own: OwnCells, name: str, folder: Path | None, specification: str) -> Status:
+    """Return counts, open cells, latest results and how this laboratory compares with what was predicted."""
+    state = own.state
+    cells = list(state.cells.values())
+    made = [fact for fact in state.notes if fact.payload.get("event") == "created"]
+    studies = [fact.payload for fact in state.notes if fact.payload.get("event") == "study"]
+    recorded = [c for c in cells if c.status in ("partial", "complete", "failed")]
+    latest = sorted(recorded, key=lambda c: max(c.times.values()), reverse=True)
+    used = sum(c.status not in ("proposed", "made", "vetoed") for c in cells)
+    notes = [f"run {run} is discarded: {why}" for run, why in state.discarded_runs.items()]
+    budget = studies[-1].get("budget") if studies else None
+    return Status(
+        name=name,
+        folder=folder,
+        created=made[0].time if made else None,
+        n_facts=state.n_facts,
+        counts=dict(Counter(own.status(c) for c in cells)),
+        pending=[_pending(own, c) for c in cells if c.status in ("proposed", "made") or own.waits_for(c)],
+        results=[ResultCell(c.id, max(c.times.values()), own.status(c), c.outcome_class, c.outcomes) for c in latest][
+            :N_RESULTS
+        ],
+        budget=None if budget is None else Budget(budget, used, max(budget - used, 0)),
+        lab=lab_levels(own.scores()),
+        specification=specification,
+        retrained=state.retrained[-1].time if state.retrained else None,
+        evaluator=studies[-1]["evaluator"] if studies else None,
+        notes=notes,
+    )
+
+
+def _pending(own: OwnCells, cell: CellState) -> PendingCell:
+    return PendingCell(
+        id=cell.id,
+        kind=cell.kind,
+        status=own.status(cell),
+        since=max(cell.times.values()),
+        waits_for=own.waits_for(cell),
+        settings={n: own.settings(cell).get(n) for n in own.space.names},
+        run=cell.run,
+        sample=cell.sample,
+        purpose=cell.purpose,
+    )
+
+
+# -- the best --------------------------------------------------------------------------------------------------------
+
+
+def measured_recipes(own: OwnCells) -> pd.DataFrame:
+    """Return usable cells with an outcome whose recipe may be made: settable settings and measured objectives.
+
+    Indexed by id; an objective not measured yet is NaN.
+    """
+    observed = own.observed()
+    names = [o.name for o in own.objectives]
+    recipes = own.space.snap(observed[list(own.space.names)])
+    usable = observed["outcome_class"].isin(["ok"]) & observed[names].notna().any(axis=1)
+    kept = np.asarray(usable, dtype=bool) & own.space.is_allowed(recipes)
+    return pd.concat([recipes, observed[names]], axis=1)[kept]
+
+
+def meets_thresholds(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Flags:
+    """Return which rows keep the thresholds of outcomes without a direction, as far as these are known."""
+    kept = np.ones(len(frame), dtype=bool)
+    for o in objectives:
+        if o.is_constraint and o.threshold is not None:
+            values = frame[o.name].to_numpy(dtype=float)
+            kept &= np.isnan(values) | (values >= o.threshold)
+    return kept
+
+
+def best(own: OwnCells, beliefs: Beliefs) -> Best:
+    """Return the best measured cell and the recipe believed best, per objective with a direction.
+
+    The best so far is the best posterior median among allowed recipes that were measured; before the first cell,
+    among reported recipes of the space, as predicted for this laboratory.
+    """
+    from pvdopt.beliefs import describe
+    from pvdopt.observed import known_recipes
+
+    measured = measured_recipes(own)
+    notes = []
+    recipes = measured
+    if not len(measured):
+        recipes = known_recipes(own.space, beliefs.evidence)
+        notes.append(
+            "No own cell was measured yet: the best of the reported recipes, as predicted for this laboratory."
+            if len(recipes)
+            else "No own cell was measured yet, and no reported recipe lies in the space."
+        )
+    believed: list[BestCell] = []
+    if len(recipes):
+        frame = describe(beliefs, recipes)
+        kept = meets_thresholds(frame, own.objectives)
+        if not kept.any():
+            notes.append("No recipe is believed to keep all thresholds; the best are shown all the same.")
+            kept[:] = True
+        believed = _best_of(own, frame[kept], has_interval=True, is_own=bool(len(measured)))
+    kept = meets_thresholds(measured, own.objectives)
+    if len(measured) and not kept.any():
+        notes.append("No measured cell keeps all thresholds.")
+    return Best(_best_of(own, measured[kept], has_interval=False, is_own=True), believed, notes)
+
+
+def _best_of(own: OwnCells, frame: pd.DataFrame, *, has_interval: bool, is_own: bool) -> list[BestCell]:
+    found = []
+    for o in own.objectives:
+        values = frame[o.name].to_numpy(dtype=float)
+        if o.is_constraint or not np.isfinite(values).any():
+            continue
+        row = frame.iloc[int(np.nanargmax(o.sign * values))]
+        plain = {str(n): None if v is None or v != v else v for n, v in row.items()}
+        found.append(
+            BestCell(
+                id=str(row.name) if is_own else "",
+                outcome=o.name,
+                value=float(row[o.name]),
+                low=float(row[f"{o.name}_low"]) if has_interval else None,
+                high=float(row[f"{o.name}_high"]) if has_interval else None,
+                unit=o.unit or "",
+                recipe={n: plain[n] for n in own.space.names},
+                outcomes={p.name: float(row[p.name]) for p in own.objectives if plain[p.name] is not None},
+            )
+        )
+    return found
+
+
+def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
+    """Return the measured recipes that no other beats in all objectives with a direction.
+
+    Parameters
+    ----------
+    beliefs : Beliefs or None
+        Compares posterior medians; without, measured values of cells with all of them.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by id: parameters, objectives and, where medians are compared, ``<outcome>_low``, ``<outcome>_high``
+        and ``<outcome>_measured``. Of cells of one recipe the first stands for all.
+    """
+    from pvdopt.acquisition import is_non_dominated
+
+    frame = measured_recipes(own)
+    goals = [o for o in own.objectives if not o.is_constraint]
+    if beliefs is not None and len(frame):
+        from pvdopt.beliefs import describe
+
+        names = [o.name for o in own.objectives]
+        believed = describe(beliefs, frame).drop(columns="usable_chance")
+        frame = believed.join(frame[names].add_suffix("_measured"))
+        frame = frame[~pd.Series(own.space.keys(frame), dtype=object).duplicated().to_numpy()]
+    frame = frame[frame[[o.name for o in goals]].notna().all(axis=1)]
+    frame = frame[meets_thresholds(frame, own.objectives)]
+    if not len(frame):
+        return frame
+    signed = np.stack([o.sign * frame[o.name].to_numpy(dtype=float) for o in goals], axis=1)
+    front = frame[is_non_dominated(signed)]
+    return front.sort_values(goals[0].name, ascending=goals[0].sign < 0, kind="stable")
+
+
+def export_frame(own: OwnCells) -> pd.DataFrame:
+    """Return all cells with settings, outcomes, status, and what was predicted when they were proposed."""
+    frame = own.state.frame()
+    cells = list(own.state.cells.values())
+    frame["status"] = [own.status(c) for c in cells]
+    outcomes = dict.fromkeys(name for c in cells for name in c.predicted)
+    for name in outcomes:
+        for key, end in (("median", "_predicted"), ("low", "_predicted_low"), ("high", "_predicted_high")):
+            frame[f"{name}{end}"] = pd.Series([c.predicted.get(name, {}).get(key) for c in cells], frame.index, float)
+    for name in ("usable_chance", "purpose", "reason", "fingerprint"):
+        frame[name] = pd.Series([c.proposal.get(name) for c in cells], index=frame.index, dtype=object)
+    frame["proposed"] = [c.times.get("proposed") or c.times.get("added") for c in cells]
+    return frame
