@@ -18,6 +18,7 @@ from pvdopt import materials, physics
 from pvdopt.columns import vocabulary
 from pvdopt.features import CategoryInput, Input, NumberInput, input_of_parameter
 from pvdopt.objectives import Protocol
+from pvdopt.parameters import Categorical, Parameter
 from pvdopt.space import SearchSpace
 from pvdopt.surrogates.base import FadeLink, LogLink
 from pvdopt.training import PriorMean, TrainingTable, fade_rows, log_rows, make_table
@@ -73,8 +74,8 @@ _FADE: tuple[Input, ...] = (
     NumberInput("v_max", 3.0, 5.0),
     CategoryInput("encapsulation", ("none", "polymer", "multilayer", "other")),
 )
-#: Parameters that reach the model through a derived column or a random effect and need no input of their own.
-_COVERED = frozenset({"bias_kind", "cathode", "electrolyte", "method", "anode", "cathode_family"})
+#: Rates: a row that states one of the two is not given the protocol's other.
+_RATES = {"current_ua_cm2": "c_rate", "c_rate": "current_ua_cm2"}
 
 
 @dataclass(frozen=True)
@@ -126,22 +127,36 @@ class Evidence:
 
     def complete(self, recipes: pd.DataFrame) -> pd.DataFrame:
         """Return recipes with fixed settings, protocol and derived columns; stated values are never replaced."""
-        stated = {**self.fixed, **self.protocol.columns()}
         frame = recipes.copy()
-        for name, value in stated.items():
+        for name, value in self.fixed.items():
             if name not in frame.columns:
                 frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=_dtype(value))
-            elif name in self.protocol.columns():
-                frame[name] = frame[name].fillna(value)
-        return derive_columns(frame)
+        for name, value in self.protocol.columns().items():
+            told = recipes.columns.intersection([name, _RATES.get(name, name)])
+            untold = recipes[told].isna().all(axis=1)
+            filled = pd.Series(_column(frame, name), index=frame.index)
+            frame[name] = filled.where(~untold, value)
+        return self._derive(frame)
+
+    def _derive(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame with derived columns; a C-rate stands as the current it amounts to, i = C q_v L."""
+        frame = derive_columns(frame)
+        current, rate, thickness = (_column(frame, n) for n in ("current_ua_cm2", "c_rate", "thickness_um"))
+        told = np.flatnonzero(np.isnan(current) & np.isfinite(rate) & np.isfinite(thickness))
+        if len(told):
+            current = current.copy()
+            current[told] = rate[told] * self._reference_capacity(frame.iloc[told])[0] * thickness[told]
+            frame["current_ua_cm2"] = current
+        return frame
 
     def inputs(self, outcome: str, space: SearchSpace | None = None) -> tuple[Input, ...]:
         """Return the model's inputs: the declared ones, then what the space varies and they do not cover."""
         found = _PROCESS + (_FADE if outcome == "retention" else ())
-        names = {i.name for i in found} | _COVERED
         if space is None:
             return found
-        return found + tuple(input_of_parameter(space, p) for p in space.parameters if p.name not in names)
+        names = {i.name for i in found}
+        further = [p for p in space.parameters if p.name not in names and not _is_covered(p, outcome)]
+        return found + tuple(input_of_parameter(space, p) for p in further)
 
     # -- tables --------------------------------------------------------------------------------------------------
 
@@ -157,16 +172,19 @@ class Evidence:
         """
         if not self.knows(outcome):
             raise ValueError(f"no evidence about {outcome}; known are {', '.join(KNOWN_OUTCOMES)}")
-        parts = [derive_columns(self._solid_cells()).assign(is_own=False)]
+        link = self.link(outcome)
+        parts = [self._derive(self._solid_cells()).assign(is_own=False)]
         if observed is not None and len(observed):
-            own = observed if space is None else space.with_fixed(observed)
-            parts.append(self.complete(own).assign(is_own=True))
+            own = self.complete(observed if space is None else space.with_fixed(observed))
+            if isinstance(link, FadeLink):
+                # A lab reads its retention at the cycle number at which it is asked for, unless it says otherwise.
+                own["cycles"] = pd.Series(_column(own, "cycles"), index=own.index).fillna(link.cycles)
+            parts.append(own.assign(is_own=True))
         frame = (
             pd.concat([p.dropna(axis=1, how="all") for p in parts if len(p)], ignore_index=True)
             if any(len(p) for p in parts)
             else parts[0]
         )
-        link = self.link(outcome)
         rows = fade_rows(frame, link) if isinstance(link, FadeLink) else log_rows(frame, outcome)
         effects = EFFECTS + (("anode",) if outcome == "retention" else ())
         return make_table(
@@ -216,9 +234,6 @@ class Evidence:
         """Return ln(theory x utilisation x ohmic factor) plus the crystallinity belief, and what a row leaves open."""
         q_ref, theory_var = self._reference_capacity(frame)
         thickness, current = _column(frame, "thickness_um"), _column(frame, "current_ua_cm2")
-        rate = _column(frame, "c_rate")
-        known_rate = np.isnan(current) & np.isfinite(rate) & np.isfinite(thickness)
-        current = np.where(known_rate, rate * q_ref * thickness, current)
         log_u = self._geometry(frame, q_ref, thickness, current)
         mean = np.log(q_ref * physics.FULL_UTILISATION) + log_u + BELIEF_WEIGHT * self._crystallinity(frame)
         open_geometry = np.where(np.isnan(thickness), OPEN_GEOMETRY_VAR, 0.0)
@@ -313,7 +328,10 @@ def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
     cathodes = materials.cathodes()
     frame["cathode_class"] = pd.Series(looked_up("cathode", cathodes, "cathode_class"), index=frame.index, dtype=object)
-    frame["cathode_family"] = pd.Series(looked_up("cathode", cathodes, "family"), index=frame.index, dtype=object)
+    families = looked_up("cathode", cathodes, "family")
+    stated = frame["cathode_family"] if "cathode_family" in frame.columns else [None] * n
+    told = [s if f is None and isinstance(s, str) else f for f, s in zip(families, stated, strict=True)]
+    frame["cathode_family"] = pd.Series(told, index=frame.index, dtype=object)
     frame["method_family"] = pd.Series(
         looked_up("method", materials.methods(), "family"), index=frame.index, dtype=object
     )
@@ -326,6 +344,21 @@ def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
         [None if f is None else ("yes" if f else "no") for f in flexible], index=frame.index, dtype=object
     )
     return frame
+
+
+def _is_covered(p: Parameter, outcome: str) -> bool:
+    """Return whether a parameter's choices are told apart by the derived columns and effects of an outcome."""
+    if not isinstance(p, Categorical):
+        return False
+    if p.name in ("electrolyte", "cathode_family") or (p.name == "anode" and outcome == "retention"):
+        return True
+    if p.name == "bias_kind":
+        return sum(choice != "none" for choice in p.choices) < 2
+    tables: dict[str, Mapping[str, Any]] = {"cathode": materials.cathodes(), "method": materials.methods()}
+    if p.name not in tables:
+        return False
+    families = [getattr(tables[p.name].get(choice), "family", choice) for choice in p.choices]
+    return len(set(families)) == len(families)
 
 
 def _dtype(value: Any) -> type:

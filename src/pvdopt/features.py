@@ -74,17 +74,25 @@ class DesignColumn:
         Scaled number or level code; NaN where missing or absent.
     missing, absent : ndarray of bool, shape (n,)
         Not reported; does not apply.
+    common : ndarray of bool, shape (n,), or None
+        Those of the missing whose value, whatever it is, is one and the same.
     """
 
     input: Input
     values: Array
     missing: NDArray[np.bool_]
     absent: NDArray[np.bool_]
+    common: NDArray[np.bool_] | None = None
 
     @property
     def is_category(self) -> bool:
         """Whether values are level codes."""
         return isinstance(self.input, CategoryInput)
+
+    def take(self, picked: NDArray[np.intp]) -> DesignColumn:
+        """Return the column with these rows only."""
+        common = None if self.common is None else self.common[picked]
+        return DesignColumn(self.input, self.values[picked], self.missing[picked], self.absent[picked], common)
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,10 @@ class Design:
 
     columns: tuple[DesignColumn, ...]
     n: int
+
+    def take(self, picked: NDArray[np.intp]) -> Design:
+        """Return the design of these rows only."""
+        return Design(tuple(c.take(picked) for c in self.columns), len(picked))
 
     def matrix(self) -> Array:
         """Return numbers and one-hot categories with NaN for what is missing, shape (n, n_features); for trees."""
@@ -118,10 +130,7 @@ def encode(inputs: Sequence[Input], frame: pd.DataFrame) -> Design:
 
 def _encode_one(declared: Input, frame: pd.DataFrame) -> DesignColumn:
     n = len(frame)
-    if declared.name not in frame.columns:
-        empty = np.full(n, np.nan)
-        return DesignColumn(declared, empty, np.ones(n, dtype=bool), np.zeros(n, dtype=bool))
-    raw = frame[declared.name]
+    raw = frame[declared.name] if declared.name in frame.columns else pd.Series(np.nan, index=range(n))
     if isinstance(declared, CategoryInput):
         codes = {level: float(k) for k, level in enumerate(declared.levels)}
         values = np.array([codes.get(v, np.nan) if isinstance(v, str) else np.nan for v in raw], dtype=float)
@@ -147,10 +156,13 @@ def inputs_of_space(space: SearchSpace) -> tuple[Input, ...]:
 def input_of_parameter(space: SearchSpace, p: Parameter) -> Input:
     """Return one parameter as an input; what does not apply under its parent is a state of its own."""
     absent: dict[str, list[str]] = {}
-    if p.parent is not None:
-        parent = space.get(p.parent)
-        choices = parent.choices if isinstance(parent, Categorical) else [str(space.fixed.get(p.parent))]
-        absent = {p.parent: [c for c in choices if c not in p.parent_choices]}
+    child: Parameter | None = p
+    # Where a parent does not apply either, it is the parent's own parent that says so.
+    while child is not None and child.parent is not None:
+        parent = space.get(child.parent)
+        choices = parent.choices if isinstance(parent, Categorical) else [str(space.fixed.get(child.parent))]
+        absent[child.parent] = [c for c in choices if c not in child.parent_choices]
+        child = parent
     if isinstance(p, Categorical):
         return CategoryInput(p.name, tuple(p.choices), absent)
     return NumberInput(p.name, p.low, p.high, p.log, absent)

@@ -101,8 +101,11 @@ def crystallinity_belief(
     """
     heat = np.fmax(np.asarray(anneal_c, dtype=float), np.asarray(substrate_c, dtype=float))
     from_heat = np.interp(heat, HEAT_ANCHORS_C, HEAT_LOG_FACTOR)
-    closeness = bias_strength * np.exp(-0.5 * ((np.asarray(bias_v, dtype=float) - BIAS_OPTIMUM_V) / BIAS_WIDTH_V) ** 2)
-    return np.asarray(from_heat + closeness * (np.maximum(from_heat, -0.12) - from_heat))
+    bell = np.exp(-0.5 * ((np.asarray(bias_v, dtype=float) - BIAS_OPTIMUM_V) / BIAS_WIDTH_V) ** 2)
+    # The bell's tail reaches 0 V: without it the anchors of unbiased films would not be met.
+    unbiased = np.exp(-0.5 * (BIAS_OPTIMUM_V / BIAS_WIDTH_V) ** 2)
+    closeness = bias_strength * np.maximum(bell - unbiased, 0.0) / (1.0 - unbiased)
+    return np.asarray(from_heat + closeness * (np.maximum(from_heat, HEAT_LOG_FACTOR[-1]) - from_heat))
 
 
 def fade_noise_variance(cycles: Any, beta_sd: float = 0.2) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt.features import Input, inputs_of_space
+from pvdopt.features import Input, encode, inputs_of_space
 from pvdopt.physics import fade_noise_variance
 
 if TYPE_CHECKING:
@@ -124,6 +124,14 @@ class TrainingTable:
             },
         )
 
+    def in_fixed_order(self) -> Self:
+        """Return the rows in an order that depends on them alone, for models that draw rows by their number."""
+        texts = (self.source, self.run, *(self.frame[e] for e in self.effects if e in self.frame.columns))
+        codes = [np.unique(np.asarray(t).astype(str), return_inverse=True)[1] for t in texts]
+        matrix = np.nan_to_num(encode(self.inputs, self.frame).matrix(), nan=-9.0)
+        own = (self.prior.mean(self.frame)[0], self.y, self.noise_var, self.censor, self.own)
+        return self.subset(np.lexsort((*own, *codes, *matrix.T)))
+
 
 @dataclass(frozen=True)
 class OutcomeRows:
@@ -166,8 +174,12 @@ def log_rows(frame: pd.DataFrame, outcome: str) -> OutcomeRows:
     stated_sd = _numbers(frame, f"{outcome}_sd")[kept]
     with np.errstate(invalid="ignore"):
         variance = np.where(stated_sd > 0, (stated_sd / values[kept]) ** 2, variance)
-    censor = np.select([qualifier == ">=", qualifier == "<="], [1, -1], default=0)
-    return OutcomeRows(kept, np.log(values[kept]), variance, censor)
+    return OutcomeRows(kept, np.log(values[kept]), variance, _bounds(qualifier))
+
+
+def _bounds(qualifier: NDArray[np.object_]) -> NDArray[np.int_]:
+    """Return the censoring of an outcome that grows with its model value."""
+    return np.select([qualifier == ">=", qualifier == "<="], [1, -1], default=0)
 
 
 def fade_rows(frame: pd.DataFrame, link: FadeLink) -> OutcomeRows:
@@ -183,7 +195,7 @@ def fade_rows(frame: pd.DataFrame, link: FadeLink) -> OutcomeRows:
     values, cycles, qualifier = values[kept], cycles[kept], qualifier[kept]
     y = link.forward(values, cycles)
     grown = values > link.ceiling
-    censor = np.select([grown, np.isin(qualifier, [">=", "maintained"]), qualifier == "<="], [-1, -1, 1], default=0)
+    censor = np.select([qualifier == "<=", grown, np.isin(qualifier, [">=", "maintained"])], [1, -1, -1], default=0)
     reading = np.array([RETENTION_SD.get(q, 0.01) for q in qualifier])
     stated_sd = _numbers(frame, "retention_sd")[kept]
     reading = np.where(stated_sd > 0, stated_sd, reading)
@@ -226,7 +238,10 @@ def make_table(
 
 
 def plain_table(outcome: str, space: SearchSpace, observed: pd.DataFrame) -> TrainingTable:
-    """Return the table of a plain optimiser: the outcome standardised, the space's parameters as inputs."""
+    """Return the table of a plain optimiser: the outcome standardised, the space's parameters as inputs.
+
+    Bounds are censored rows here as well; the outcome may have any unit and size.
+    """
     from pvdopt.surrogates.base import IdentityLink
 
     values = _numbers(observed, outcome)
@@ -234,11 +249,12 @@ def plain_table(outcome: str, space: SearchSpace, observed: pd.DataFrame) -> Tra
     seen = values[kept]
     center = float(np.median(seen)) if len(seen) else 0.0
     spread = float(np.std(seen)) if len(seen) > 1 else 0.0
-    scale = spread if spread > 1e-12 * max(1.0, abs(center)) else max(abs(center), 1.0)
+    # A constant outcome has no spread of its own; its size is the only scale there is.
+    scale = spread if spread > 1e-12 * abs(center) else abs(center) or 1.0
     link = IdentityLink(center, scale)
     stated_sd = _numbers(observed, f"{outcome}_sd")[kept]
     noise = np.where(stated_sd > 0, (stated_sd / scale) ** 2, 0.0)
-    rows = OutcomeRows(kept, link.forward(seen), noise, np.zeros(len(kept), dtype=int))
+    rows = OutcomeRows(kept, link.forward(seen), noise, _bounds(_texts(observed, f"{outcome}_qualifier", "=")[kept]))
     return make_table(
         outcome,
         space.with_fixed(observed),

@@ -117,7 +117,8 @@ def weighted_quantile(values: Array, weights: Array, share: float) -> float:
     """Return the smallest value at which the weight below or at it reaches a share of the total."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order]) / weights.sum()
-    return float(values[order][min(int(np.searchsorted(cumulative, share)), len(values) - 1)])
+    # Shares such as 8/9 are met exactly by sums of ninths; rounding must not decide.
+    return float(values[order][min(int(np.searchsorted(cumulative, share - 1e-9)), len(values) - 1)])
 
 
 def calibration_factor(z: Array, groups: NDArray[np.object_], probability: float = 0.8) -> float:

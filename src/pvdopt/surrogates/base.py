@@ -167,7 +167,8 @@ class Prediction:
 
 def safe_cholesky(matrix: Array) -> Array:
     """Return the lower Cholesky factor, with the least jitter that makes a covariance positive definite."""
-    scale = float(np.mean(np.diag(matrix))) or 1.0
+    scale = float(np.mean(np.diag(matrix))) if len(matrix) else 0.0
+    scale = scale or 1.0
     jitter = 1e-10
     while True:
         try:

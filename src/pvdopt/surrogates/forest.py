@@ -16,13 +16,17 @@ from pvdopt.training import TrainingTable
 
 Array = NDArray[np.float64]
 
+#: Least variance of a recipe's effect: keeps joint draws possible where all trees agree.
+LEAST_VAR = 1e-8
+
 
 @dataclass
 class Forest:
     """Trees on the scaled inputs and one column an effect level; every source weighs 1.
 
     The recipe effect's deviation is the spread between trees; what the forest leaves unexplained out of bag is split
-    evenly between the laboratory's level and noise where several sources exist, else it is all noise.
+    evenly between the laboratory's level and noise where several sources exist, else it is all noise. Under four rows
+    there is no forest, and half of the variance counts as the recipe's effect.
     """
 
     n_trees: int = 200
@@ -32,6 +36,7 @@ class Forest:
 
     def fit(self, table: TrainingTable) -> Self:
         """Learn from a training table; under four rows only mean and spread."""
+        table = table.in_fixed_order()
         self._table = table
         effects = tuple(
             CategoryInput(e, tuple(sorted({v for v in table.frame[e] if isinstance(v, str)})))
@@ -42,7 +47,7 @@ class Forest:
         residual = table.y - table.prior.mean(table.frame)[0]
         self._model = None
         self._mean = float(residual.mean()) if len(residual) else 0.0
-        self._left = float(residual.std()) if len(residual) > 1 else FALLBACK_SD * table.prior.unit
+        self._left = _unexplained(residual - self._mean, np.ones(len(residual)), table.prior.unit)
         if len(table) < 4:
             return self
         from sklearn.ensemble import RandomForestRegressor
@@ -59,27 +64,32 @@ class Forest:
         )
         self._model.fit(matrix, residual, sample_weight=weights)
         if len(table) >= 10:
-            error = residual - self._model.oob_prediction_
-            self._left = float(np.sqrt(np.average(error**2, weights=weights)))
+            self._left = _unexplained(residual - self._model.oob_prediction_, weights, table.prior.unit)
         return self
 
     def predict(self, recipes: pd.DataFrame) -> Prediction:
         """Predict recipes from the mean and spread of the trees."""
         prior_mean, prior_var = self._table.prior.mean(recipes)
         n = len(recipes)
+        left = self._left**2 if self._model is not None else 0.5 * self._left**2
+        offset = 0.5 * left if len(set(self._table.source)) > 1 else 0.0
+        link, noise = self._table.link, np.sqrt(left - offset + prior_var)
+        offset_std = np.full(n, np.sqrt(offset))
         if self._model is None:
-            mean, trees = prior_mean + self._mean, np.zeros((1, n))
-        else:
-            matrix = encode(self._inputs, recipes).matrix()
-            trees = np.stack([tree.predict(matrix.astype(np.float32)) for tree in self._model.estimators_])
-            mean = prior_mean + trees.mean(axis=0)
-        std = np.maximum(trees.std(axis=0), 1e-6)
-        several = len(set(self._table.source)) > 1
-        share = self._left / np.sqrt(2.0) if several else 0.0
-        noise = np.sqrt(self._left**2 - share**2 + prior_var)
+            return Prediction(prior_mean + self._mean, np.full(n, np.sqrt(left)), offset_std, noise, link)
+        matrix = encode(self._inputs, recipes).matrix()
+        trees = np.stack([tree.predict(matrix.astype(np.float32)) for tree in self._model.estimators_])
         centred = trees - trees.mean(axis=0)
 
         def covariance() -> Array:
-            return np.asarray(centred.T @ centred / max(len(centred), 1) + 1e-8 * np.eye(n))
+            return np.asarray(centred.T @ centred / len(centred) + LEAST_VAR * np.eye(n))
 
-        return Prediction(mean, std, np.full(n, share), noise, self._table.link, covariance)
+        std = np.sqrt(trees.var(axis=0) + LEAST_VAR)
+        return Prediction(prior_mean + trees.mean(axis=0), std, offset_std, noise, link, covariance)
+
+
+def _unexplained(error: Array, weights: Array, unit: float) -> float:
+    """Return the spread of what is left, with one row's worth of the fallback so that few rows are not believed."""
+    n = len(error)
+    squares = n * float(np.average(error**2, weights=weights)) if n else 0.0
+    return float(np.sqrt(((FALLBACK_SD * unit) ** 2 + squares) / (n + 1)))

@@ -8,7 +8,7 @@ Notation: K covariance of the training rows, alpha = K^-1 (y - m), theta log hyp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -21,7 +21,7 @@ from scipy.special import log_ndtr
 from pvdopt.features import Design, NumberInput, encode
 from pvdopt.surrogates.base import Prediction
 from pvdopt.surrogates.kernel import FactorPair, ProcessKernel, equal_levels
-from pvdopt.training import TrainingTable
+from pvdopt.training import OWN_SOURCE, TrainingTable
 
 Array = NDArray[np.float64]
 
@@ -113,6 +113,8 @@ class GaussianProcess:
         self._priors = hyperpriors(table)
         design = encode(table.inputs, table.frame)
         self._kernel = ProcessKernel.learn(design)
+        self._unstated = tuple(bool(c.missing[table.own].all()) for c in design.columns)
+        self._asking = asking_source(table)
         self._rows = self._make_rows(table.frame, design, table.source, table.run, table.own)
         prior_mean, prior_var = table.prior.mean(table.frame)
         self.theta = np.array([np.log(p.median) for p in self._priors])
@@ -142,7 +144,12 @@ class GaussianProcess:
             np.array(list(frame[e]) if e in frame.columns else [None] * len(frame), dtype=object)
             for e in self._table.effects
         )
-        return _Rows(design, self._table.prior.beliefs(frame), effects, source, run, own)
+        # What the laboratory never states is one setting in all its cells, whatever it is.
+        columns = tuple(
+            replace(c, common=c.missing & own) if unstated else c
+            for c, unstated in zip(design.columns, self._unstated, strict=True)
+        )
+        return _Rows(Design(columns, design.n), self._table.prior.beliefs(frame), effects, source, run, own)
 
     def _search(self, residual: Array, noise_var: Array, n_restarts: int | None = None) -> None:
         """Set theta to the best of a few L-BFGS-B runs on a bounded number of rows."""
@@ -223,18 +230,25 @@ class GaussianProcess:
         covariance = additive + product + self._linear(rows, rows)
         slopes += [2.0 * additive, 2.0 * product]
         position = 2
-        grouped = [*((e, e) for e in rows.effects)]
+        grouped = [*rows.effects]
         if self._table.effects:
-            grouped.append((rows.source, rows.source))
-        grouped.append((rows.run, rows.run))
-        for a, b in grouped:
-            term = amplitude[position] * equal_levels(a, b)
+            grouped.append(rows.source)
+        grouped.append(rows.run)
+        for levels in grouped:
+            term = amplitude[position] * self._same_level(levels)
             covariance += term
             slopes.append(2.0 * term)
             position += 1
         noise = amplitude[position] * np.eye(n)
         slopes.append(2.0 * noise)
         return covariance + noise + np.diag(noise_var + 1e-8), slopes
+
+    @staticmethod
+    def _same_level(levels: NDArray[np.object_]) -> Array:
+        """Return 1 where rows share a level; one that is not known is a level of its own, shared with no other row."""
+        same = equal_levels(levels, levels)
+        np.fill_diagonal(same, 1.0)
+        return same
 
     def _shared(self, a: _Rows, b: _Rows) -> Array:
         """Return 1 between rows on the same side, the shared share between laboratory and literature."""
@@ -257,8 +271,7 @@ class GaussianProcess:
         residual, noise = self._residual.copy(), self._noise_var.copy()
         rows = np.flatnonzero(table.censor)
         for _ in range(8):
-            covariance, _ = self._training_covariance(self.theta, self._rows, noise)
-            inverse = np.linalg.inv(covariance)
+            inverse = np.linalg.inv(self._rows_covariance(noise))
             alpha = inverse @ residual
             for k in rows:
                 extra = noise[k] - base_noise[k]
@@ -268,9 +281,21 @@ class GaussianProcess:
                 residual[k], noise[k] = new, base_noise[k] + spread
         return residual, noise
 
+    def _amplitudes(self) -> dict[str, float]:
+        """Return the variances by name."""
+        return dict(zip((p.name for p in self._priors), map(float, np.exp(2.0 * self.theta)), strict=True))
+
+    def _rows_covariance(self, noise_var: Array) -> Array:
+        """Return K of all training rows, without its derivatives (which need as much memory again for each input)."""
+        rows, amplitude = self._rows, self._amplitudes()
+        covariance = self._effect_covariance(rows, amplitude)
+        if self._table.effects:
+            covariance += amplitude["source"] * self._same_level(rows.source)
+        covariance += amplitude["run"] * self._same_level(rows.run)
+        return covariance + np.diag(amplitude["noise"] + noise_var + 1e-8)
+
     def _solve(self, residual: Array, noise_var: Array) -> None:
-        covariance, _ = self._training_covariance(self.theta, self._rows, noise_var)
-        self._solved = cho_factor(covariance, lower=True)
+        self._solved = cho_factor(self._rows_covariance(noise_var), lower=True)
         self._alpha = cho_solve(self._solved, residual)
 
     # -- prediction ------------------------------------------------------------------------------------------------
@@ -288,36 +313,31 @@ class GaussianProcess:
         nothing = np.full(n, "", dtype=object)
         rows = self._make_rows(recipes, design, nothing, nothing, np.ones(n, dtype=bool))
         prior_mean, prior_var = self._table.prior.mean(recipes)
-        amplitude = dict(zip((p.name for p in self._priors), np.exp(2.0 * self.theta), strict=True))
-        effect_var = self._prior_variance(rows, amplitude)
-        source_var = amplitude.get("source", 0.0)
-        mean, offset_var = prior_mean, np.full(n, source_var)
-        inner: Array | None = None
-        level: Array = np.zeros(0)
-        variance = effect_var
+        amplitude = self._amplitudes()
+        mean = np.array(prior_mean)
+        variance, level_var = self._prior_variance(rows, amplitude), amplitude.get("source", 0.0)
+        offset_var = np.full(n, level_var)
+        explained: Array = np.zeros((0, n))
         if self._solved is not None:
             cross = self._cross(rows, amplitude)
-            level = np.where(self._rows.own, source_var, 0.0)
-            mean = prior_mean + (cross + level) @ self._alpha
-            inner = solve_triangular(self._solved[0], (cross + level).T, lower=True)
-            total = np.maximum(effect_var + source_var - np.einsum("ij,ij->j", inner, inner), 1e-12)
-            if self._rows.own.any():
-                # With own rows the level is learned with the recipe: what is left of it is split off for reading.
-                alone = solve_triangular(self._solved[0], cross.T, lower=True)
-                variance = np.minimum(np.maximum(effect_var - np.einsum("ij,ij->j", alone, alone), 1e-12), total)
-                offset_var = total - variance
-            else:
-                variance = np.maximum(total - source_var, 1e-12)
+            level = np.where(self._rows.source == self._asking, level_var, 0.0)
+            mean += (cross + level) @ self._alpha
+            # Posterior of the recipe effect f and the level l; their covariance comes from rows that know only f + l.
+            by_recipe = solve_triangular(self._solved[0], cross.T, lower=True)
+            by_level = solve_triangular(self._solved[0], level, lower=True)
+            level_var -= float(by_level @ by_level)
+            together = -(by_level @ by_recipe)
+            # The sum's variance splits into Var[f | l], which the acquisition reads, and what an unknown l adds.
+            explained = np.vstack([by_recipe, together / np.sqrt(level_var)]) if level_var > 0 else by_recipe
+            variance = np.maximum(variance - np.einsum("ij,ij->j", explained, explained), 1e-12)
+            offset_var = (level_var + together) ** 2 / level_var if level_var > 0 else np.zeros(n)
 
         def covariance() -> Array:
-            joint = self._effect_covariance(rows, amplitude)
-            if inner is None:
-                return joint
-            return joint + (source_var if self._rows.own.any() else 0.0) - inner.T @ inner
+            return self._effect_covariance(rows, amplitude) - explained.T @ explained
 
         noise = np.sqrt(amplitude["noise"] + amplitude["run"] + prior_var)
         return Prediction(
-            mean=np.asarray(mean),
+            mean=mean,
             std=np.sqrt(variance),
             offset_std=np.sqrt(offset_var),
             noise_std=noise,
@@ -344,26 +364,34 @@ class GaussianProcess:
     def _effect_covariance(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
         lengths = self.theta[: len(self._table.inputs)]
         additive, product = self._kernel.parts(rows.design, rows.design, lengths, same=True)
-        joint = amplitude["additive"] * additive + amplitude["interaction"] * product + self._linear(rows, rows)
+        joint = (amplitude["additive"] * additive + amplitude["interaction"] * product) * self._shared(rows, rows)
+        joint += self._linear(rows, rows)
         for name, levels in zip(self._table.effects, rows.effects, strict=True):
-            shared = equal_levels(levels, levels)
-            np.fill_diagonal(shared, 1.0)
-            joint += amplitude[f"effect {name}"] * shared
+            joint += amplitude[f"effect {name}"] * self._same_level(levels)
         return np.asarray(joint)
 
 
 def _take(rows: _Rows, picked: NDArray[np.intp]) -> _Rows:
-    columns = tuple(
-        type(c)(c.input, c.values[picked], c.missing[picked], c.absent[picked]) for c in rows.design.columns
-    )
     return _Rows(
-        Design(columns, len(picked)),
+        rows.design.take(picked),
         rows.beliefs[picked],
         tuple(e[picked] for e in rows.effects),
         rows.source[picked],
         rows.run[picked],
         rows.own[picked],
     )
+
+
+def asking_source(table: TrainingTable) -> str | None:
+    """Return the source whose level a prediction is for: the laboratory that asks, None if it has no rows yet.
+
+    Own rows may name several sources, such as a partner's cells; the unnamed laboratory comes first, then the one
+    with the most rows.
+    """
+    names, counts = np.unique(table.source[table.own].astype(str), return_counts=True)
+    if not len(names):
+        return None
+    return OWN_SOURCE if OWN_SOURCE in names else str(names[int(np.argmax(counts))])
 
 
 def truncated_moments(mean: float, sd: float, bound: float, side: int) -> tuple[float, float]:

@@ -2,8 +2,9 @@
 
 Each input has a correlation r_j in [0, 1]: Matern 5/2 of the scaled distance for a number, equal-or-not for a
 category. A value that was not reported is replaced by the average of r_j over what it may have been, never by a
-single filled-in value; a value that does not apply is a state of its own. From these follow an additive part
-(mean of the r_j) and an interaction part (product of the r_j).
+single filled-in value; a value that does not apply is a state of its own. Rows whose unknown value is known to be
+one and the same (what a laboratory never states) correlate fully in it. From these follow an additive part (mean of
+the r_j) and an interaction part (product of the r_j).
 
 Notation: n, m rows; d inputs; theta_j = ln(length scale of input j).
 """
@@ -24,6 +25,10 @@ Array = NDArray[np.float64]
 ABSENT_CORRELATION = 0.5
 #: Number of places at which an unknown value is averaged when training says little about it.
 N_GUESSES = 7
+#: States of an input without a value, in the order in which they follow the known values: does not apply, not
+#: known, and not known but the same for all rows in this state.
+ABSENT, MISSING, COMMON = range(3)
+N_STATES = 3
 
 
 def matern52(distance: Array, log_length: float) -> tuple[Array, Array]:
@@ -127,25 +132,27 @@ class FactorPair:
             slope = (1.0 - ABSENT_CORRELATION) * slope
         return value, slope
 
-    def _spread(self, known: Array, with_absent: float, both_absent: float) -> Array:
+    def _spread(self, known: Array, with_absent: float, with_itself: float) -> Array:
         """Return values for all rows from those of distinct known values: unknown ones averaged, absent ones apart."""
         pa, pb, weights = self.n_left, self.n_right, self.factor.weights
-        full = np.full((pa + 2, pb + 2), with_absent)
+        full = np.full((pa + N_STATES, pb + N_STATES), with_absent)
         full[:pa, :pb] = known[:pa, :pb]
-        full[:pa, pb + 1] = known[:pa, pb:] @ weights
-        full[pa + 1, :pb] = weights @ known[pa:, :pb]
-        full[pa + 1, pb + 1] = weights @ known[pa:, pb:] @ weights
-        full[pa, pb] = both_absent
+        full[:pa, pb + MISSING :] = (known[:pa, pb:] @ weights)[:, None]
+        full[pa + MISSING :, :pb] = weights @ known[pa:, :pb]
+        full[pa + MISSING :, pb + MISSING :] = weights @ known[pa:, pb:] @ weights
+        full[pa + ABSENT, pb + ABSENT] = full[pa + COMMON, pb + COMMON] = with_itself
         return np.asarray(full[self.index_left[:, None], self.index_right[None, :]])
 
 
 def _nodes(column: DesignColumn) -> tuple[Array, NDArray[np.intp]]:
-    """Return the distinct known values, and for each row its place among them, "absent" and "missing"."""
+    """Return the distinct known values, and for each row its place among them and the three states after them."""
     known = ~column.missing & ~column.absent
     points, inverse = np.unique(column.values[known], return_inverse=True)
-    index = np.full(len(column.values), len(points) + 1, dtype=np.intp)
+    index = np.full(len(column.values), len(points) + MISSING, dtype=np.intp)
     index[known] = inverse
-    index[column.absent] = len(points)
+    index[column.absent] = len(points) + ABSENT
+    if column.common is not None:
+        index[column.common] = len(points) + COMMON
     return points, index
 
 

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
 from pvdopt.surrogates.base import Prediction, Surrogate
 from pvdopt.surrogates.baseline import source_weights
@@ -41,6 +42,7 @@ class Mixture:
 
     def fit(self, table: TrainingTable) -> Self:
         """Learn both models and their weight (one half under eight rows)."""
+        table = table.in_fixed_order()
         self.weight = self._find_weight(table) if len(table) >= 8 else 0.5
         self._gp = GaussianProcess(seed=self.seed).fit(table)
         self._forest = Forest(seed=self.seed).fit(table)
@@ -59,7 +61,10 @@ class Mixture:
             for k, model in enumerate(models):
                 p = model.predict(test.frame)
                 z = (test.y - p.mean) / p.total_std
-                log_density[k, out] = -0.5 * z**2 - np.log(p.total_std)
+                exact = -0.5 * z**2 - np.log(p.total_std) - 0.5 * np.log(2.0 * np.pi)
+                log_density[k, out] = np.select(
+                    [test.censor < 0, test.censor > 0], [log_ndtr(z), log_ndtr(-z)], default=exact
+                )
         weights = source_weights(table.source) if len(set(table.source)) > 1 else np.ones(len(table))
         grid = np.linspace(0.05, 0.95, 19)
         top = log_density.max(axis=0)

@@ -85,19 +85,26 @@ class OutcomeModels:
         return plain_table(outcome, self.space, seen)
 
     def _with_volumetric(self, seen: pd.DataFrame) -> pd.DataFrame:
-        """Return cells in which a capacity given only per area is also given per thickness."""
+        """Return cells in which a capacity given only per area is also given per thickness.
+
+        How sure the figure is, and whether it is only a bound, goes with it.
+        """
         if "areal_capacity" not in seen.columns:
             return seen
-        areal = pd.to_numeric(seen["areal_capacity"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        per_um = areal / self._thickness(seen)
-        if "capacity" in seen.columns:
-            stated = pd.to_numeric(seen["capacity"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-            per_um = np.where(np.isfinite(stated), stated, per_um)
-        return seen.assign(capacity=per_um)
+        thickness = self._thickness(seen)
+        stated = np.isfinite(_numbers(seen, "capacity"))
+        bounds = seen["areal_capacity_qualifier"] if "areal_capacity_qualifier" in seen.columns else [None] * len(seen)
+        own_bounds = seen["capacity_qualifier"] if "capacity_qualifier" in seen.columns else [None] * len(seen)
+        turned = {
+            name: np.where(stated, _numbers(seen, name), _numbers(seen, f"areal_{name}") / thickness)
+            for name in ("capacity", "capacity_sd")
+        }
+        qualifier = np.where(stated, np.array(own_bounds, dtype=object), np.array(bounds, dtype=object))
+        return seen.assign(**turned, capacity_qualifier=qualifier)
 
     def _thickness(self, recipes: pd.DataFrame) -> Array:
         full = self.space.with_fixed(recipes)
-        return np.asarray(pd.to_numeric(full["thickness_um"], errors="coerce"), dtype=float)
+        return _numbers(full, "thickness_um")
 
     def _factor(self, outcome: str) -> float:
         """Return the calibration factor: the campaign's own if it has one, else what the literature gave."""
@@ -137,3 +144,9 @@ class OutcomeModels:
                 shared[base] = prediction.draw_model_scale(normals) - prediction.mean
             draws[objective.name] = prediction.link.inverse(prediction.mean + shared[base])
         return draws
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Array:
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan)
+    return np.asarray(pd.to_numeric(frame[name], errors="coerce"), dtype=float)
