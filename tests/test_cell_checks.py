@@ -93,6 +93,13 @@ ONE_ROW: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("solid in a liquid cell", {"cell_kind": "liquid"}, "electrolyte", "doubt", "does not suit cell_kind liquid"),
     ("current far from its rate", {"current_ua_cm2": 1200.0}, "c_rate", "error", "10 C would be 346 uA/cm2"),
     ("current off its rate", {"current_ua_cm2": 600.0}, "c_rate", "doubt", "10 C would be 346 uA/cm2"),
+    (
+        "current off the areal capacity",
+        {"thickness_um": None, "current_ua_cm2": 1000.0},
+        "c_rate",
+        "error",
+        "10 C would be 250 uA/cm2",
+    ),
     ("current below its rate", {"current_ua_cm2": 80.0}, "c_rate", "error", "10 C would be 250 uA/cm2"),
     ("areal is not volumetric", {"areal_capacity": 27.0}, "areal_capacity", "doubt", "which give 25 uAh/cm2"),
     ("areal by a digit", {"areal_capacity": 2.5}, "areal_capacity", "error", "which give 25 uAh/cm2"),
@@ -212,6 +219,9 @@ def test_one_fault_gets_one_problem(changes: dict[str, Any], column: str, grade:
         {"certainty": "doubtful", "note": "read from a bar"},
         {"fact_sources": "cathode: https://a.b/c; method: text, https://d"},
         {"v_min": None, "v_max": None},
+        {"printed_capacity": None},  # only the last capacity was printed
+        {"electrolyte": "liquid", "cell_kind": None},
+        {"cathode": None, "cathode_family": None, "density_used_g_cm3": None, "gravimetric_capacity": 9.0},
     ],
 )
 def test_what_may_be_is_left_alone(changes: dict[str, Any]) -> None:
@@ -255,6 +265,8 @@ def test_capacity_against_theory(changes: dict[str, Any], expected: list[tuple[s
         ({"retention_origin": "stated"}, "retention_origin", "error"),
         ({"final_capacity": 40.0}, "printed_capacity_unit", "error"),
         ({"ratio": 0.5}, "ratio_kind", "error"),
+        ({"printed_capacity_unit": "uAh"}, "printed_capacity", "error"),
+        ({"electrolyte": "Lipon", "printed_capacity": 1.0}, "printed_capacity_unit", "error"),
     ],
 )
 def test_words_about_a_figure_need_the_figure(changes: dict[str, Any], column: str, grade: str) -> None:

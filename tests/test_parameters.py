@@ -63,6 +63,12 @@ def test_bad_choices(choices: Any, message: str) -> None:
         Categorical("x", ["a", "b"], when={"p": []})
 
 
+def test_the_bound_of_a_step_is_the_range_and_not_the_upper_bound() -> None:
+    assert Continuous("x", -10, 2, resolution=11).resolution == 11
+    with pytest.raises(ValueError, match="resolution must lie in"):
+        Continuous("x", 10, 12, resolution=3)
+
+
 def test_the_step_may_be_the_whole_range() -> None:
     assert list(Stepped("x", 0, 1, step=1).levels()) == [0, 1]
     assert list(Stepped("x", 0, 0.3, step=0.3 * (1 + 1e-12)).levels()) == [0, 0.3]
@@ -198,6 +204,17 @@ def test_levels_have_equal_shares() -> None:
     assert values.tolist() == p.levels().tolist()
     assert set(counts) == {100}
     assert p.from_unit(np.array([0.0, 1.0])).tolist() == [-100, 0]
+
+
+def test_steps_count_from_the_lower_bound() -> None:
+    p = Stepped("x", 10, 40, step=7)
+    assert p.levels().tolist() == [10, 17, 24, 31, 38]
+    assert p.snap(np.array([0.0, 20.0, 25.0, 99.0])).tolist() == [10, 17, 24, 38]
+    assert p.key(np.array([10.0, 24.0, 38.0])).tolist() == [0, 2, 4]
+    assert p.to_unit(np.array([10.0, 25.0, 40.0, 55.0])).tolist() == [0, 0.5, 1, 1.5]
+    log = Stepped("x", 2, 50, step=1, log=True)
+    assert log.from_unit(np.array([0, 0.5, 1])).tolist() == [2, 10, 50]
+    assert log.to_unit(np.array([2.0, 10.0, 50.0])) == pytest.approx([0, 0.5, 1])
 
 
 def test_logarithmic_steps_have_equal_ratios() -> None:
