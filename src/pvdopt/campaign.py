@@ -37,7 +37,7 @@ from pvdopt.campaign_reports import (
     Suggestion,
 )
 from pvdopt.config import CampaignConfig, load_config
-from pvdopt.errors import UsageError
+from pvdopt.errors import DataInvalid, Problem, UsageError
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.state import LedgerState
 from pvdopt.own_cells import OwnCells
@@ -323,7 +323,13 @@ class Campaign:
     # -- results -------------------------------------------------------------------------------------------------
 
     def record(
-        self, results: Source, *, confirm: bool = False, accept_good_rows: bool = False, dry_run: bool = False
+        self,
+        results: Source,
+        *,
+        confirm: bool = False,
+        accept_good_rows: bool = False,
+        dry_run: bool = False,
+        evaluator: str | None = None,
     ) -> RecordReport:
         """Record what was made and measured: all rows or, if one cannot stand, none.
 
@@ -337,6 +343,8 @@ class Campaign:
             Take what is unlikely and not impossible.
         accept_good_rows : bool
             Leave out the rows that cannot stand instead of refusing all.
+        evaluator : str, optional
+            Who measured in place of a person, see :meth:`begin_study`.
 
         Raises
         ------
@@ -348,6 +356,7 @@ class Campaign:
 
         ledger = self._writer("record")
         own = self.own_cells()
+        own.require_evaluator(evaluator)
         table = read_table(results, self.fields, needs_id=True)
         checked = check_rows(table.rows, self._door(own.state))
         return record_rows(
@@ -394,6 +403,25 @@ class Campaign:
     def discard_run(self, run: str, why: str) -> bool:
         """Let none of a run's cells count; return whether that was news."""
         return self._writer("discard-run").discard_run(run, why)
+
+    def begin_study(self, evaluator: str, is_simulated: bool, budget: int) -> OwnCells:
+        """Note that an evaluator measures from now on, up to a budget; return the cells so far.
+
+        Raises
+        ------
+        DataInvalid
+            If measured cells and those of a simulation, or of two, would stand in one ledger.
+        """
+        ledger = self._writer("study run")
+        own = self.own_cells()
+        own.require_evaluator(evaluator)
+        if is_simulated and own.simulated_by is None and own.counting():
+            must = "holds measured cells, with which simulated ones must not be mixed"
+            raise DataInvalid(Problem(must, todo="Begin a campaign of its own", file=str(self.folder)))
+        payload = {"event": "study", "evaluator": evaluator, "is_simulated": is_simulated, "budget": budget}
+        if not any(dict(fact.payload) == payload for fact in own.state.notes):
+            ledger.add_note(payload, expected=own.state.n_facts)
+        return self.own_cells()
 
     # -- learning ------------------------------------------------------------------------------------------------
 

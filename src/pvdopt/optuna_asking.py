@@ -23,6 +23,8 @@ from pvdopt.space import Categorical, Parameter, SearchSpace, Stepped
 
 Array = np.ndarray[Any, Any]
 
+#: Samplers that learn from neither failed cells nor thresholds, and take one objective.
+WITHOUT_CONSTRAINTS = ("cmaes",)
 #: Refused recipes after which a sampler is not asked any more.
 N_REFUSALS = 200
 
@@ -219,7 +221,9 @@ def _quietly() -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # A sampler that cannot use constraints says so at every tell; the campaign says it once.
+            for kind in (optuna.exceptions.ExperimentalWarning, UserWarning):
+                warnings.simplefilter("ignore", kind)
             yield
     finally:
         optuna.logging.set_verbosity(level)

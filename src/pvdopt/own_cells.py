@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.campaign_reports import LabLevel, PredictionScore
+from pvdopt.errors import DataInvalid, Problem
 from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome, Scalar
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
@@ -79,6 +80,26 @@ class OwnCells:
     def status(self, cell: CellState) -> str:
         """Return a cell's status; complete also where the missing outcome follows from another."""
         return "complete" if cell.status == "partial" and not self.waits_for(cell) else cell.status
+
+    @property
+    def simulated_by(self) -> str | None:
+        """The evaluator whose results are no measurements, if this campaign is a simulation."""
+        for fact in reversed(self.state.notes):
+            if fact.payload.get("event") == "study":
+                return str(fact.payload["evaluator"]) if fact.payload["is_simulated"] else None
+        return None
+
+    def require_evaluator(self, name: str | None) -> None:
+        """Raise if results of an evaluator, None for people, must not be mixed with those that are there.
+
+        Raises
+        ------
+        DataInvalid
+            If measured and simulated cells, or those of two simulations, would stand in one ledger.
+        """
+        if self.simulated_by not in (None, name):
+            must = f"the campaign's results come from the evaluator {self.simulated_by} and must not be mixed"
+            raise DataInvalid(Problem(must, name, "Use a campaign of its own"))
 
     # -- tables --------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,9 @@ def check_row(row: ReadRow, door: Door) -> CheckedRow:
     if row.id is not None and row.id not in cells:
         problem = unknown_cell(row.id, cells, column="id", **row.place)
         return CheckedRow(_record(row, row.id, row.settings), problems=(*row.problems, problem))
+    if row.id is None and row.problems:
+        # What could not be read would be missed a second time as a gap of the recipe.
+        return CheckedRow(_record(row, "", row.settings), problems=row.problems)
     problems = list(row.problems)
     cell: CellState | None
     recipe: dict[str, Scalar] | None = None
@@ -119,7 +122,7 @@ def check_row(row: ReadRow, door: Door) -> CheckedRow:
             must = f"must name a proposal, or the row must hold a complete recipe: {names} is missing"
             problem = Problem(must, column="id", **row.place)
             return CheckedRow(_record(row, "", executed), problems=(*problems, problem))
-        recipe = {**{n: executed.get(n) for n in door.space.names}, **executed}
+        recipe = {**dict.fromkeys(door.space.names), **door.space.fixed, **executed}
         cell = _find_added(recipe, row, door.state)
         if cell is not None:
             recipe = None

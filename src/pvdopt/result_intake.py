@@ -65,7 +65,7 @@ def record_rows(
     for row in good:
         id_ = row.record.id
         if row.recipe is not None:
-            id_ = ledger.add_cell({**own.space.fixed, **row.recipe})
+            id_ = ledger.add_cell(row.recipe)
             added.append(id_)
         records.append(replace(row.record, id=id_))
     counts = ledger.record(records)

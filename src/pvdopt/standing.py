@@ -133,7 +133,7 @@ def _best_of(own: OwnCells, frame: pd.DataFrame, *, has_interval: bool, is_own: 
         if o.is_constraint or not np.isfinite(values).any():
             continue
         row = frame.iloc[int(np.nanargmax(o.sign * values))]
-        plain = {str(n): None if v is None or v != v else v for n, v in row.items()}
+        plain = {str(n): _to_plain(v) for n, v in row.items()}
         found.append(
             BestCell(
                 id=str(row.name) if is_own else "",
@@ -147,6 +147,13 @@ def _best_of(own: OwnCells, frame: pd.DataFrame, *, has_interval: bool, is_own: 
             )
         )
     return found
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a value of a frame as Python's own; None for what is missing."""
+    if value is None or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
 
 
 def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from pvdopt.beliefs import INTERVAL, Beliefs, derive_seed, describe, general_not
 from pvdopt.campaign_reports import Forecast, Suggestion
 from pvdopt.candidates import draw_recipes
 from pvdopt.cells import closest, is_empty
-from pvdopt.errors import DataInvalid, NothingToPropose, Problem, UsageError
+from pvdopt.errors import ConfigInvalid, DataInvalid, NothingToPropose, Problem, UsageError
 from pvdopt.ledger.values import unknown_cell
 from pvdopt.observed import check_observed, sort_out
 from pvdopt.own_cells import OwnCells
@@ -165,9 +165,15 @@ def choose_by_optuna(
     ------
     NothingToPropose
         If the sampler gives no allowed, untried recipe.
+    ConfigInvalid
+        If the sampler cannot take the campaign's objectives.
     """
-    from pvdopt.optuna_asking import Asked
+    from pvdopt.optuna_asking import WITHOUT_CONSTRAINTS, Asked
 
+    n_goals = sum(not o.is_constraint for o in beliefs.objectives)
+    if sampler in WITHOUT_CONSTRAINTS and n_goals > 1:
+        must = "must be one that takes several objectives with a direction: surrogate, tpe, nsga2, qmc, random"
+        raise ConfigInvalid(Problem(must, sampler, column="campaign.sampler"))
     check_fix(beliefs.space, fix)
     fixed = dict(fix)
     narrow = narrow_space(beliefs.space, fix) if fix else beliefs.space
@@ -179,6 +185,8 @@ def choose_by_optuna(
     frame["purpose"] = "explore"
     frame["reason"] = f"Chosen by Optuna's sampler {sampler}; what is predicted had no part in it."
     notes = [f"Optuna's sampler {sampler} learns from complete own cells only: not from partial results or literature."]
+    if sampler in WITHOUT_CONSTRAINTS:
+        notes.append(f"The sampler {sampler} uses neither failed cells nor thresholds.")
     if len(frame) < n:
         notes.append(f"The sampler gave {len(frame)} of {n} recipes that may be made and are new.")
     return frame, notes
