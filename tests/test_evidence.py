@@ -328,3 +328,13 @@ def test_without_evidence_names_and_units_mean_nothing():
         models = OutcomeModels(space, [Objective(outcome, unit=unit)]).fit(seen)
         medians.append(models.predict(seen)[outcome].median())
     np.testing.assert_array_equal(*medians)
+
+
+def test_a_cathode_replaced_by_the_campaign_moves_the_prior_by_its_theory():
+    evidence = Evidence.physics_only(fixed={"cathode": "LiCoO2"})
+    lighter = materials.with_overrides(materials.cathodes()["LiCoO2"], "test", density_g_cm3=4.0)
+    replaced = replace(evidence, cathodes={"LiCoO2": lighter})
+    recipe = evidence.complete(pd.DataFrame({"thickness_um": [0.5]}))
+    change = replaced.prior("capacity").mean(recipe)[0] - evidence.prior("capacity").mean(recipe)[0]
+    theory = lighter.reference_capacity() / materials.cathodes()["LiCoO2"].reference_capacity()
+    assert change[0] == pytest.approx(np.log(theory), abs=0.05)

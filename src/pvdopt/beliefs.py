@@ -138,7 +138,7 @@ def gather_evidence(config: CampaignConfig) -> Evidence:
     from pvdopt.cells import read_cells
 
     make = Evidence.reported if config.uses_reported else Evidence.physics_only
-    evidence = make(config.evidence_fixed(), config.protocol())
+    evidence = replace(make(config.evidence_fixed(), config.protocol()), cathodes=config.cathodes)
     tables = [read_cells(path).accepted().reset_index(names="id") for path in config.evidence_files]
     if not tables:
         return evidence

@@ -40,6 +40,8 @@ ASSUMPTIONS = {
 }
 #: Geometry at which the level of utilisation is learned: what reported cells use most (judgement, unverified).
 USUAL_THICKNESS_UM, USUAL_CURRENT_UA_CM2 = 0.5, 10.0
+#: Variance of ln(theory) of a cathode that no table knows (judgement, unverified).
+UNKNOWN_CATHODE_VAR = 0.5**2
 #: The most that thickness and current may take by diffusion, ln(capacity) (judgement, unverified).
 MOST_LOG_LOSS = -3.0
 #: Further variance where no thickness is stated (domain notes, unverified).
@@ -92,12 +94,18 @@ class Evidence:
         Conditions at which outcomes are asked.
     excluded : frozenset of str
         Sources left out: their rows, and every constant fitted on them.
+    cathodes : mapping
+        Cathodes whose figures a campaign replaces, by name.
     """
 
     cells: pd.DataFrame
     fixed: Mapping[str, Any] = field(default_factory=dict)
     protocol: Protocol = field(default_factory=Protocol)
     excluded: frozenset[str] = frozenset()
+    cathodes: Mapping[str, materials.Cathode] = field(default_factory=dict)
+
+    def _cathodes(self) -> Mapping[str, materials.Cathode]:
+        return {**materials.cathodes(), **self.cathodes}
 
     @classmethod
     def reported(cls, fixed: Mapping[str, Any] | None = None, protocol: Protocol | None = None) -> Self:
@@ -240,18 +248,36 @@ class Evidence:
         return mean, theory_var + open_geometry
 
     def _reference_capacity(self, frame: pd.DataFrame) -> tuple[Array, Array]:
-        known = materials.cathodes()
-        v_min, v_max = _column(frame, "v_min"), _column(frame, "v_max")
-        typical = float(np.median([c.reference_capacity() for c in known.values()]))
-        q, variance = np.empty(len(frame)), np.empty(len(frame))
-        for k, name in enumerate(frame["cathode"] if "cathode" in frame else [None] * len(frame)):
-            cathode = known.get(name) if isinstance(name, str) else None
-            if cathode is None:
-                q[k], variance[k] = typical, 0.5**2
-                continue
-            low, high = (None if np.isnan(v) else float(v) for v in (v_min[k], v_max[k]))
-            q[k], variance[k] = cathode.reference_capacity(low, high), cathode.reference_rel_sd**2
-        return q, variance
+        """Return the theoretical capacity within each row's window (uAh/cm2/um) and the variance of its logarithm.
+
+        Voltages of a cell count against its anode; without one, against lithium. A cathode that no table knows gets
+        the median of those known, with a wide error.
+        """
+        known, anodes = self._cathodes(), materials.anodes()
+        typical = (float(np.median([c.reference_capacity() for c in known.values()])), UNKNOWN_CATHODE_VAR)
+        n = len(frame)
+        names, partners = (frame[c] if c in frame.columns else [None] * n for c in ("cathode", "anode"))
+        found: dict[tuple[Any, ...], tuple[float, float]] = {}
+        rows = []
+        for name, partner, low, high in zip(
+            names, partners, _column(frame, "v_min"), _column(frame, "v_max"), strict=True
+        ):
+            limits = tuple(None if np.isnan(v) else float(v) for v in (low, high))
+            key = (name, partner, *limits) if isinstance(name, str) and name in known else (None,)
+            if key not in found:
+                cathode = known.get(str(name))
+                potential = anodes[partner].potential_v if isinstance(partner, str) and partner in anodes else 0.0
+                found[key] = (
+                    typical
+                    if cathode is None
+                    else (
+                        cathode.reference_capacity(*limits, anode_potential_v=potential),
+                        cathode.reference_rel_sd**2,
+                    )
+                )
+            rows.append(found[key])
+        capacity, variance = np.array(rows, dtype=float).reshape(n, 2).T
+        return capacity, variance
 
     def _geometry(self, frame: pd.DataFrame, q_ref: Array, thickness: Array, current: Array) -> Array:
         """Return how thickness and current move ln(capacity) from the usual geometry, averaged over an uncertain D.
@@ -275,7 +301,7 @@ class Evidence:
 
     def _transport(self, frame: pd.DataFrame) -> tuple[Array, Array, Array]:
         """Return mean and deviation of log10 D (cm2/s), and m; without a figure, those of the other cathodes."""
-        known = {n: c.without_sources(self.excluded) for n, c in materials.cathodes().items()}
+        known = {n: c.without_sources(self.excluded) for n, c in self._cathodes().items()}
         figures = [c.log10_diffusivity for c in known.values() if not c.diffusivity_basis.startswith("default")]
         mean, sd = float(np.mean(figures)), float(np.std(figures, ddof=1))
         default = (mean, sd, materials.DEFAULT_EXPONENT)
