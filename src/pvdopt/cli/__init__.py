@@ -1,0 +1,71 @@
+"""The command line: parses arguments, calls one function of the library, prints what comes back.
+
+Knows no mathematics and no files of its own. Everything is imported when a command runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 config or data invalid, 4 nothing can be proposed, 5 ledger busy or
+    changed, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``pvdopt``; those of the process by default.
+    """
+    sys.excepthook = _report_unexpected
+    _prefer_utf8()
+    try:
+        from typer.main import get_command
+
+        from pvdopt.cli.app import app
+        from pvdopt.errors import PvdoptError
+
+        try:
+            get_command(app).main(args=arguments, prog_name="pvdopt")
+        except PvdoptError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _prefer_utf8() -> None:
+    """Write UTF-8 into files and pipes, and never fail over a sign that a terminal lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is None:
+            continue
+        if stream.isatty():
+            reconfigure(errors="replace")
+        else:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def _report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say in two lines that the program itself failed, and keep the whole story in a file."""
+    import tempfile
+    import traceback
+
+    story = "".join(traceback.format_exception(kind, error, trace))
+    if "--verbose" in sys.argv:
+        print(story, file=sys.stderr, end="")
+    print(f"pvdopt failed over something it did not expect: {kind.__name__}: {error}", file=sys.stderr)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="pvdopt-", suffix=".txt", delete=False
+        ) as report:
+            report.write(f"pvdopt {' '.join(sys.argv[1:])}\n{story}")
+    except OSError:
+        # Without a place for the report the terminal has to do.
+        print(story, file=sys.stderr, end="")
+        return
+    print(f"That is a fault of the program. Please report it with the file {report.name}", file=sys.stderr)

@@ -1,0 +1,74 @@
+"""All commands in one place: which there are, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from pvdopt.cli import campaigns, cells, config, doctor, ledger, models, proposals, results, study
+from pvdopt.cli.arguments import with_usage
+
+app = typer.Typer(
+    name="pvdopt",
+    help="Propose the next deposition recipes for thin-film battery cathodes, from reported cells and your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help appears in half the time.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib import metadata
+
+        print(metadata.version("pvdopt"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print everything about a fault of the program itself.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; --verbose is looked at where a fault is reported."""
+
+
+#: Every command that stands by itself, in the order of a lab's work; those that sort their words with a usage.
+_COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
+    "init": (campaigns.init, None),
+    "suggest": (proposals.suggest, None),
+    "record": (results.record, results.RECORD),
+    "retrain": (models.retrain, None),
+    "status": (campaigns.status, None),
+    "fail": (results.fail, results.CELL),
+    "correct": (results.correct, results.CHANGE),
+    "discard-run": (results.discard_run, results.RUN),
+    "add": (results.add, results.ADD),
+    "edit": (results.edit, results.CHANGE),
+    "veto": (results.veto, results.CELL),
+    "predict": (proposals.predict, proposals.PREDICT),
+    "evaluate": (models.evaluate, None),
+    "best": (campaigns.best, None),
+    "pareto": (campaigns.pareto, None),
+    "export": (campaigns.export, campaigns.EXPORT),
+    "doctor": (doctor.doctor, None),
+}
+_GROUPS = {
+    "study": (study.group, "Run an optimisation study by itself."),
+    "cells": (cells.group, "Reported cells: list, show, check."),
+    "config": (config.group, "Campaign files: check, schema."),
+    "ledger": (ledger.group, "The record of a campaign: check, backup, restore."),
+}
+
+for _name, (_command, _usage) in _COMMANDS.items():
+    app.command(_name, cls=with_usage(_usage) if _usage else None)(_command)
+for _name, (_group, _help) in _GROUPS.items():
+    app.add_typer(_group, name=_name, help=_help)

@@ -1,0 +1,217 @@
+"""A campaign as a whole: begin one, see how it stands, take its data out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pvdopt.campaign_folder import CONFIG_FILE
+from pvdopt.cli import output
+from pvdopt.cli.arguments import (
+    STUDIES,
+    AsCsv,
+    AsJson,
+    Folder,
+    Words,
+    open_campaign,
+    open_target,
+    take_folder,
+    unit_of,
+)
+from pvdopt.cli.proposals import print_recipes
+
+if TYPE_CHECKING:
+    from pvdopt.campaign import BestCell, Status
+
+
+#: What the words of `export` are.
+EXPORT = "[FOLDER] INTO"
+
+
+#: Who evaluates in a study that runs by itself.
+_MAKERS = {
+    "command": "a program of yours (pvdopt study run)",
+    "surrogate": "nobody: outcomes are what the model believes (pvdopt study run)",
+    "virtual_lab": "nobody: outcomes are simulated (pvdopt study run)",
+}
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="The campaign's name; its folder is studies/NAME.")],
+    config: Annotated[
+        str,
+        typer.Option("--from", metavar="FILE.toml", help="The campaign file to copy, or a shipped one's bare name."),
+    ],
+) -> None:
+    """Begin a campaign in a folder of its own.
+
+    Copies a campaign file into the folder and creates its ledger.
+    """
+    from pvdopt.campaign import Campaign
+    from pvdopt.config import load_config
+    from pvdopt.config.reading import find_config
+
+    folder = Path(name) if Path(name).name != name else Path(STUDIES) / name
+    source = find_config(config)
+    # Faults are named where the user can mend them, not in the copy.
+    load_config(source)
+    text = rename(source.read_text(encoding="utf-8-sig"), folder.name)
+    with Campaign.create(folder, text, source=source.parent) as campaign:
+        output.print_line(f"{campaign.name} begins in {folder.as_posix()}")
+    output.say(f"Look through {(folder / CONFIG_FILE).as_posix()}, then:  pvdopt suggest {folder.as_posix()}")
+
+
+def rename(text: str, name: str) -> str:
+    """Return a campaign file's text with another name of the campaign, comments and all else as they were."""
+    entry = re.compile(r"""(^\[campaign\][^\[]*?^name[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
+    return entry.sub(lambda found: f'{found[1]}"{name}"', text, count=1)
+
+
+def status(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show what is pending and what came out.
+
+    Also how the lab compares with what had been predicted for it.
+    """
+    with open_campaign(folder) as campaign:
+        found = campaign.status()
+    if as_json:
+        output.print_json(found)
+    else:
+        _print_status(found)
+    output.say_notes(found.notes)
+
+
+def best(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="FOLDER | FILE.toml", help="A campaign's folder, or a campaign file."),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show the best cells so far.
+
+    As measured, and as the model believes once noise is taken out.
+    """
+    form = output.choose_form(as_json, as_csv)
+    with open_target(target) as campaign:
+        found = campaign.best()
+    if form == "json":
+        output.print_json(found)
+    elif form == "csv":
+        cells = [("measured", c) for c in found.measured] + [("believed", c) for c in found.believed]
+        rows = [{**output.to_plain(c), **c.recipe, "by": by} for by, c in cells]
+        names = list(dict.fromkeys(name for _, c in cells for name in c.recipe))
+        output.print_csv(rows, ["by", "outcome", "id", "value", "low", "high", "unit", *names])
+    else:
+        _print_best("measured", found.measured)
+        _print_best("believed", found.believed)
+    output.say_notes(found.notes)
+
+
+def pareto(
+    folder: Folder = None,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="Compare measured values; by default what the model believes of them.")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show the measured recipes that none beats in all."""
+    form = output.choose_form(as_json, as_csv)
+    with open_campaign(folder) as campaign:
+        frame = campaign.pareto(believed=not measured)
+        if form == "table":
+            print_recipes(campaign, frame)
+        else:
+            output.print_frame(frame, form, index="id")
+    if not len(frame):
+        output.say("No cell has all outcomes yet.")
+
+
+def export(words: Words) -> None:
+    """Write cells, facts and dictionary as CSV and JSON.
+
+    INTO is the folder to write into.
+    """
+    folder, (into,) = take_folder(words, 1, EXPORT)
+    with open_campaign(folder) as campaign:
+        for path in campaign.export(Path(into)):
+            print(path)
+
+
+def _print_status(found: Status) -> None:
+    where = "" if found.folder is None else f" ({found.folder.as_posix()})"
+    begun = "" if found.created is None else f", begun {_day(found.created)}"
+    output.print_line(f"{found.name}{where}{begun}, {output.count(found.n_facts, 'fact')}", style="bold")
+    cells = ", ".join(f"{n} {word}" for word, n in found.counts.items() if n) or "none yet"
+    items = [("cells", cells)]
+    if found.budget is not None:
+        items.append(("budget", f"{found.budget.left} of {found.budget.cells} cells left"))
+    trained = "not retrained yet" if found.retrained is None else f"retrained {_moment(found.retrained)}"
+    items.append(("model", f"{found.specification}, {trained}"))
+    if found.evaluator is not None:
+        items.append(("made by", _MAKERS.get(found.evaluator, found.evaluator)))
+    for level in found.lab:
+        inside = f"{level.inside} of {level.n} inside their 80 % interval"
+        ratio = output.show(level.median_ratio, digits=2)
+        items.append(("this lab", f"{level.outcome} {ratio} x what was predicted ({inside})"))
+    output.print_items(items, indent=0)
+    if found.pending:
+        output.print_line("\nWaiting", style="bold")
+        rows = [
+            [cell.id, cell.status, _day(cell.since), ", ".join(cell.waits_for), _recipe(cell.settings)]
+            for cell in found.pending
+        ]
+        output.print_table(["cell", "status", "since", "waits for", "recipe"], rows, wrap=(3, 4))
+    if found.results:
+        output.print_line("\nLatest results", style="bold")
+        output.print_table(["cell", "status", "when", "outcomes"], [_result_row(cell) for cell in found.results])
+
+
+def _result_row(cell: Any) -> list[str]:
+    values = [
+        f"{name} {'' if o.qualifier in (None, '=') else o.qualifier}{output.show(o.value)}"
+        for name, o in cell.outcomes.items()
+    ]
+    word = cell.outcome_class if cell.outcome_class not in (None, "ok") else cell.status
+    return [cell.id, word, _day(cell.time), ", ".join(values) or output.NOTHING]
+
+
+def _print_best(by: str, cells: Sequence[BestCell]) -> None:
+    if not cells:
+        return
+    output.print_line(f"\nBest {by}", style="bold")
+    rows = []
+    for cell in cells:
+        span = "" if cell.low is None else f" ({output.show_interval(cell.low, cell.high)})"
+        digits = 4 if cell.low is None else 3
+        unit = "" if cell.unit in ("", "1") else f" {cell.unit}"
+        value = f"{output.show(cell.value, digits=digits)}{span}{unit}"
+        rows.append([cell.outcome, value, cell.id, _recipe(cell.recipe)])
+    output.print_table(["", "", "cell", "recipe"], rows)
+
+
+def _recipe(settings: Mapping[str, Any]) -> str:
+    """Return a recipe in as few words as say it."""
+    words = []
+    for name, value in settings.items():
+        unit = unit_of(name)
+        if not output.is_nothing(value):
+            # A unit tells which setting is meant; a bare number needs its name.
+            words.append(output.show(value, unit) if unit or isinstance(value, str) else f"{name} {output.show(value)}")
+    return ", ".join(words)
+
+
+def _day(time: str) -> str:
+    return _moment(time)[:10]
+
+
+def _moment(time: str) -> str:
+    """Return a moment of the ledger in the reader's own time zone, to the minute."""
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,78 @@
+"""``pvdopt ledger``: check a campaign's record, copy it, go back to a copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pvdopt.campaign_folder import LEDGER_FILE
+from pvdopt.cli import output
+from pvdopt.cli.arguments import AsJson, Folder, Words, find_folder, take_folder, with_usage
+from pvdopt.errors import DataInvalid
+
+group = typer.Typer(no_args_is_help=True)
+
+#: What the words of a copy's commands are.
+COPY = "[FOLDER] FILE"
+
+
+@group.command("check")
+def check(
+    folder: Folder = None,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Print the SHA-256 of all facts: equal digests, equal ledgers.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check that the ledger is whole.
+
+    No gap, nothing altered, nothing about unknown cells; exit code 3 if not so.
+    """
+    from pvdopt.ledger import Ledger
+
+    with Ledger.open(ledger_file(folder)) as ledger:
+        problems = ledger.check()
+        n_facts = 0 if problems else ledger.n_facts()
+        found = ledger.digest() if digest and not problems else None
+    if as_json:
+        output.print_json({"ledger": ledger.name, "facts": n_facts, "digest": found, "problems": problems})
+    else:
+        output.print_problems(problems)
+        if found is not None:
+            print(found)
+    if problems:
+        raise typer.Exit(DataInvalid.exit_code)
+    output.say(f"{ledger.name}: {output.count(n_facts, 'fact')}, whole")
+
+
+@group.command("backup", cls=with_usage(COPY))
+def backup(words: Words) -> None:
+    """Copy the ledger into a new file.
+
+    Others may go on writing meanwhile.
+    """
+    from pvdopt.ledger.copies import back_up
+
+    folder, (file,) = take_folder(words, 1, COPY)
+    n_facts = back_up(ledger_file(str(folder)), file)
+    output.say(f"{file}: a copy with {output.count(n_facts, 'fact')}")
+
+
+@group.command("restore", cls=with_usage(COPY))
+def restore(words: Words) -> None:
+    """Put a copy in the ledger's place.
+
+    The ledger that was there is renamed and kept.
+    """
+    from pvdopt.ledger import copies
+
+    folder, (file,) = take_folder(words, 1, COPY)
+    former = copies.restore(file, ledger_file(str(folder)))
+    output.say(f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else ""))
+
+
+def ledger_file(folder: str | None) -> Path:
+    """Return the ledger of a campaign's folder, which need not hold a campaign file that can be read."""
+    return find_folder(folder) / LEDGER_FILE

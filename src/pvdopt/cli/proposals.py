@@ -1,0 +1,264 @@
+"""``pvdopt suggest`` and ``predict``: what to make next, and what to expect of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pvdopt.cli import output
+from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Words, is_config, open_target, split_words, unit_of
+from pvdopt.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pvdopt.campaign import Campaign, Forecast, Suggestion
+    from pvdopt.explain import NearCell
+    from pvdopt.objectives import Objective
+
+
+#: What the words of `predict` are.
+PREDICT = "[FOLDER | FILE.toml] FILE | NAME=VALUE ..."
+
+
+def suggest(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FOLDER | FILE.toml",
+            help="A campaign's folder (proposals are recorded), or a campaign file or a shipped one's bare name "
+            "(a preview: nothing is written).",
+        ),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many cells to propose.")] = 4,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fix", metavar="NAME=VALUE", help="Hold a setting, e.g. --fix 'thickness_um=500 nm'; repeatable."
+        ),
+    ] = None,
+    candidates: Annotated[
+        Path | None, typer.Option("--candidates", metavar="FILE", help="Choose among these recipes (CSV) only.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything drawn; the campaign's own by default.")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Propose the next recipes.
+
+    With each: what to expect of it, which reported cells that leans on, and where the evidence ends.
+    """
+    form = output.choose_form(as_json, as_csv)
+    stray, held = split_words(fix or [])
+    if stray:
+        raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE, such as --fix thickness_um=0.5.")
+    with open_target(target, seed) as campaign:
+        suggestion = campaign.suggest(n, fix=held or None, candidates=candidates, dry_run=dry_run, seed=seed)
+        if form == "csv":
+            rows = output.to_rows(suggestion.frame)
+            output.print_csv(rows, list(rows[0]) if rows else list(suggestion.frame.columns))
+        elif form == "json":
+            output.print_json(_suggestion_as_json(campaign, suggestion))
+        else:
+            _print_suggestion(campaign, suggestion)
+        output.say_notes(suggestion.notes)
+        output.say(_next_step(campaign, suggestion, target))
+
+
+def predict(words: Words, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Predict the outcomes of recipes.
+
+    FILE is a table of recipes (CSV); or name the settings of one: pvdopt predict lco_lipon.toml bias_kind=none
+    anneal_kind=furnace "anneal_temperature_c=650 C" thickness_um=0.5 electrolyte=Lipon
+    """
+    form = output.choose_form(as_json, as_csv)
+    plain, recipe = split_words(words)
+    target = plain.pop(0) if plain and (is_config(plain[0]) or Path(plain[0]).is_dir() or len(plain) == 2) else None
+    if bool(recipe) == bool(plain) or len(plain) > 1:
+        raise UsageError(f"Expected here: {PREDICT}")
+    with open_target(target) as campaign:
+        forecast = campaign.predict(recipe or Path(plain[0]))
+        print_forecast(campaign, forecast, form)
+
+
+def print_forecast(campaign: Campaign, forecast: Forecast, form: output.Form) -> None:
+    """Print what is expected of recipes, in the form asked for."""
+    rows = output.to_rows(forecast.frame)
+    if form == "csv":
+        output.print_csv(rows, list(forecast.frame.columns))
+    elif form == "json":
+        cells = [_row_as_json(campaign, row) for row in rows]
+        for cell, near, gaps in zip(cells, forecast.leans_on, forecast.warnings, strict=True):
+            cell.update(leans_on=near, warnings=gaps)
+        output.print_json({"fingerprint": forecast.fingerprint, "recipes": cells, "notes": forecast.notes})
+    else:
+        _print_cells(campaign, _labels(rows, forecast.frame.index), rows, forecast, campaign.space.fixed)
+    output.say_notes(forecast.notes)
+
+
+def print_recipes(campaign: Campaign, frame: pd.DataFrame) -> None:
+    """Print recipes side by side with their outcomes, each under its id."""
+    rows = output.to_rows(frame, index=None if "id" in frame.columns else "id")
+    if rows:
+        lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows)]
+        output.print_across(["", *(str(row["id"]) for row in rows)], lines)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
+    rows = output.to_rows(suggestion.frame)
+    labels = [str(row["id"] or number) for number, row in enumerate(rows, start=1)]
+    kind = output.count(len(rows), "proposal") + ("" if suggestion.is_recorded else ", not recorded")
+    learned = f"learned from {suggestion.n_own} own and {suggestion.n_reported} reported cells"
+    output.print_line(f"{campaign.name}: {kind}; {learned}\n", style="bold")
+    reasons = [str(row.get("reason") or "") for row in rows]
+    _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons)
+
+
+def _print_cells(
+    campaign: Campaign,
+    labels: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    basis: Suggestion | Forecast,
+    fixed: Mapping[str, Any],
+    reasons: Sequence[str] = (),
+) -> None:
+    """Print recipes side by side, then why, where the evidence ends, and what the predictions lean on."""
+    lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows)]
+    numbers: dict[str, int] = {}
+    for cell in (cell for near in basis.leans_on for cell in near):
+        numbers.setdefault(cell.id, len(numbers) + 1)
+    if numbers:
+        near = [" ".join(f"[{numbers[cell.id]}]" for cell in near) for near in basis.leans_on]
+        lines.append(["leans on", *near])
+    output.print_across(["", *labels], lines, n_labels=1)
+    if fixed:
+        output.print_line("\nThe same in all", style="bold")
+        held = (f"{name} {output.show(value, unit_of(name))}" for name, value in fixed.items())
+        output.print_items([("", ", ".join(held))], indent=1)
+    _print_about("Why", labels, [[reason] if reason else [] for reason in reasons])
+    _print_about("Where the evidence ends", labels, basis.warnings, style="yellow")
+    _print_near(basis.leans_on, numbers)
+
+
+def _recipe_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    for name in campaign.space.names:
+        unit = getattr(campaign.space[name], "unit", "")
+        yield [name, *(output.show(row[name], unit) for row in rows)]
+    for name in ("run", "sample"):
+        if any(row.get(name) for row in rows):
+            yield [name, *(output.show(row.get(name)) for row in rows)]
+
+
+def _outcome_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    for objective in campaign.objectives:
+        name = objective.name
+        yield [_label(campaign, objective), *(output.show(row[name], digits=3) for row in rows)]
+        if any(f"{name}_low" in row for row in rows):
+            yield ["  80 % within", *(output.show_interval(row[f"{name}_low"], row[f"{name}_high"]) for row in rows)]
+        if any(not output.is_nothing(row.get(f"{name}_measured")) for row in rows):
+            yield ["  measured", *(output.show(row[f"{name}_measured"]) for row in rows)]
+    if any(not output.is_nothing(row.get("usable_chance")) for row in rows):
+        yield ["usable chance", *(output.show(row["usable_chance"], digits=2) for row in rows)]
+    if any(row.get("purpose") for row in rows):
+        yield ["purpose", *(output.show(row.get("purpose")) for row in rows)]
+
+
+def _print_near(leans_on: Sequence[Sequence[NearCell]], numbers: Mapping[str, int]) -> None:
+    if not numbers:
+        return
+    output.print_line("\nNearest reported cells (1: alike in all; more: pvdopt cells show ID)", style="bold")
+    items = []
+    for id_, number in numbers.items():
+        alike = [cell for near in leans_on for cell in near if cell.id == id_]
+        low, high = (f"{pick(cell.nearness for cell in alike):.2f}" for pick in (min, max))
+        span = low if low == high else f"{low} to {high}"
+        items.append((f"[{number}]", f"{alike[0].reference} ({id_}, {span}): {alike[0].summary}"))
+    output.print_items(items)
+
+
+def _print_about(title: str, labels: Sequence[str], texts: Sequence[Sequence[str]], style: str | None = None) -> None:
+    """Print each text once, with the recipes it is about; what is about all of them comes first."""
+    about: dict[str, list[str]] = {}
+    for label, found in zip(labels, texts, strict=False):
+        for text in found:
+            about.setdefault(text, []).append(label)
+    if not about:
+        return
+    output.print_line(f"\n{title}", style=f"bold {style}" if style else "bold")
+    whom = {text: "all" if len(found) == len(labels) > 1 else ", ".join(found) for text, found in about.items()}
+    output.print_items(sorted(((w, text) for text, w in whom.items()), key=lambda item: item[0] != "all"))
+
+
+def _label(campaign: Campaign, objective: Objective) -> str:
+    cycles = campaign.config.protocol().cycles
+    if objective.name == "retention" and cycles is not None:
+        return f"retention at {cycles:g} cycles"
+    return objective.name if objective.unit in (None, "", "1") else f"{objective.name} ({objective.unit})"
+
+
+def _labels(rows: Sequence[Mapping[str, Any]], index: Iterable[Any]) -> list[str]:
+    """Return what to call each recipe: its id, else its place, where people count from 1."""
+    return [
+        str(row.get("id") or (key + 1 if isinstance(key, int) else key)) for row, key in zip(rows, index, strict=True)
+    ]
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------
+
+
+def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str, Any]:
+    cells = [_row_as_json(campaign, row) for row in output.to_rows(suggestion.frame)]
+    for cell, near, gaps in zip(cells, suggestion.leans_on, suggestion.warnings, strict=True):
+        cell.update(leans_on=near, warnings=gaps)
+    return {
+        "campaign": campaign.name,
+        "is_recorded": suggestion.is_recorded,
+        "sampler": suggestion.sampler,
+        "seed": suggestion.seed,
+        "fingerprint": suggestion.fingerprint,
+        "n_own": suggestion.n_own,
+        "n_reported": suggestion.n_reported,
+        "fixed": suggestion.fixed,
+        "proposals": cells,
+        "notes": suggestion.notes,
+    }
+
+
+def _row_as_json(campaign: Campaign, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a frame with its recipe and its predictions as objects of their own."""
+    predicted, used = {}, set(campaign.space.names)
+    for objective in campaign.objectives:
+        name = objective.name
+        predicted[name] = {
+            "median": row[name],
+            "low": row[f"{name}_low"],
+            "high": row[f"{name}_high"],
+            "p": 0.8,
+            "unit": objective.unit,
+        }
+        used |= {name, f"{name}_low", f"{name}_high"}
+    rest = {key: value for key, value in row.items() if key not in used}
+    recipe = {name: row[name] for name in campaign.space.names}
+    return {"id": rest.pop("id", None), "recipe": recipe, "predicted": predicted, **rest}
+
+
+# -- what to do next ---------------------------------------------------------------------------------------------
+
+
+def _next_step(campaign: Campaign, suggestion: Suggestion, target: str | None) -> str:
+    if suggestion.is_recorded and campaign.folder is not None:
+        first = suggestion.frame["id"].iloc[0]
+        names = [objective.name for objective in campaign.objectives]
+        # Capacity and thickness say the areal capacity.
+        values = " ".join(f"{n}=..." for n in names if not (n == "areal_capacity" and "capacity" in names))
+        return f"Next: make the cells, then  pvdopt record {campaign.folder.as_posix()} {first} {values}"
+    if campaign.is_preview:
+        return f"Nothing was written. To begin a campaign:  pvdopt init {campaign.name} --from {target}"
+    return "Nothing was written (--dry-run)."

@@ -1,0 +1,176 @@
+"""What a lab tells a campaign: results, failures, corrections, its own cells and its vetoes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pvdopt.cli import output
+from pvdopt.cli.arguments import AsJson, Confirm, DryRun, Words, open_campaign, split_words, take_folder
+from pvdopt.cli.proposals import print_forecast
+from pvdopt.errors import UsageError
+
+if TYPE_CHECKING:
+    from pvdopt.campaign import PredictionScore, RecordReport
+
+#: What the words of each command are.
+RECORD = "[FOLDER] FILE | - | ID NAME=VALUE ..."
+CHANGE = "[FOLDER] ID NAME=VALUE ..."
+ADD = "[FOLDER] NAME=VALUE ..."
+CELL = "[FOLDER] ID"
+RUN = "[FOLDER] RUN"
+
+Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
+
+
+def record(
+    words: Words,
+    confirm: Confirm = False,
+    accept_good_rows: Annotated[
+        bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record what was made and measured.
+
+    FILE is a table (CSV) with a row a cell, - the same from standard input. All rows are recorded or, if one cannot
+    stand, none. What is not known yet is left out and comes later.
+
+    One cell's values can stand in the command: settings as executed, outcomes and labels, such as pvdopt record P001
+    capacity=57.2 "retention=>0.9" "thickness_um=480 nm" run=R12
+    """
+    plain, values = split_words(words)
+    folder, (what,) = take_folder(plain, 1, RECORD)
+    results: Any = what if what == "-" else Path(what)
+    if values:
+        results = {"id": what, **values}
+    with open_campaign(folder) as campaign:
+        report = campaign.record(results, confirm=confirm, accept_good_rows=accept_good_rows, dry_run=dry_run)
+    if as_json:
+        output.print_json(report)
+    else:
+        _print_record(report)
+    for problem in (*report.refused, *report.doubts):
+        output.say(problem.sentence())
+    output.say_notes(report.notes)
+    if report.is_recorded:
+        output.say(f"Next:  pvdopt suggest {folder.as_posix()}")
+    else:
+        output.say("Nothing was written (--dry-run).")
+
+
+def add(
+    words: Words,
+    remark: Annotated[str | None, typer.Option(help="Why this cell.")] = None,
+) -> None:
+    """Add a cell of the lab's own, and print its id."""
+    plain, recipe = split_words(words)
+    if not recipe:
+        raise UsageError(f"Expected here: {ADD}")
+    folder, _ = take_folder(plain, 0, ADD)
+    with open_campaign(folder) as campaign:
+        print(campaign.add(recipe, remark))
+
+
+def veto(
+    words: Words,
+    why: Why = "",
+) -> None:
+    """Drop a proposal that will not be made."""
+    folder, (id_,) = take_folder(words, 1, CELL)
+    with open_campaign(folder) as campaign:
+        _print_news(campaign.veto(id_, why), f"{id_} is vetoed")
+
+
+def edit(
+    words: Words,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a cell that was not made yet, and predict it anew."""
+    folder, id_, changes = _read_changes(words, CHANGE)
+    with open_campaign(folder) as campaign:
+        forecast = campaign.edit(id_, changes, dry_run=dry_run)
+        print_forecast(campaign, forecast, output.choose_form(as_json))
+    if dry_run:
+        output.say("Nothing was written (--dry-run).")
+
+
+def fail(
+    words: Words,
+    outcome_class: Annotated[
+        str,
+        typer.Option(
+            "--class", metavar="CLASS", help="shorted, delaminated, cracked, not_made or lab_error.", show_default=False
+        ),
+    ],
+    stage: Annotated[str | None, typer.Option(help="Where it failed, e.g. anneal.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Why it failed, if known.")] = None,
+) -> None:
+    """Record that a cell gave no usable figures."""
+    folder, (id_,) = take_folder(words, 1, CELL)
+    with open_campaign(folder) as campaign:
+        _print_news(campaign.fail(id_, outcome_class, stage, cause), f"{id_} is {outcome_class}")
+
+
+def correct(
+    words: Words,
+    why: Why = "",
+    confirm: Confirm = False,
+) -> None:
+    """Replace recorded values; the old ones stay on record.
+
+    An outcome without a value, such as capacity= , is withdrawn.
+    """
+    folder, id_, changes = _read_changes(words, CHANGE)
+    with open_campaign(folder) as campaign:
+        n_changed = campaign.correct(id_, changes, why, confirm=confirm)
+    output.print_line(f"{id_}: {output.count(n_changed, 'value')} changed")
+
+
+def discard_run(
+    words: Words,
+    why: Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")],
+) -> None:
+    """Let no cell of a run count, say after a leak."""
+    folder, (run,) = take_folder(words, 1, RUN)
+    with open_campaign(folder) as campaign:
+        _print_news(campaign.discard_run(run, why), f"run {run} counts no more")
+
+
+def _read_changes(words: Sequence[str], usage: str) -> tuple[Path, str, Mapping[str, str]]:
+    plain, changes = split_words(words)
+    if not changes:
+        raise UsageError(f"Expected here: {usage}")
+    folder, (id_,) = take_folder(plain, 1, usage)
+    return folder, id_, changes
+
+
+def _print_news(is_news: bool, what: str) -> None:
+    output.print_line(what if is_news else f"{what}, as was known; nothing was written")
+
+
+def _print_record(report: RecordReport) -> None:
+    cells = ", ".join(report.cells) or "no cell"
+    old = f", {output.count(report.unchanged, 'row')} known already" if report.unchanged else ""
+    output.print_line(f"{cells}: {output.count(report.new, 'row')} with news{old}")
+    if report.added:
+        output.print_line(f"Entered as cells of the lab's own: {', '.join(report.added)}")
+    if report.scores:
+        print_scores(report.scores)
+
+
+def print_scores(scores: Sequence[PredictionScore]) -> None:
+    """Print what was measured beside what had been predicted."""
+    rows = []
+    for score in scores:
+        sign = "" if score.qualifier in (None, "=") else score.qualifier
+        inside = output.NOTHING if score.is_inside is None else "yes" if score.is_inside else "no"
+        interval = output.show_interval(score.low, score.high)
+        measured = f"{sign}{output.show(score.measured)}"
+        rows.append([score.id, score.outcome, measured, output.show(score.median, digits=3), interval, inside])
+    output.print_table(["cell", "outcome", "measured", "predicted", "80 % within", "inside"], rows)

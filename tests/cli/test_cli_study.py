@@ -1,0 +1,88 @@
+"""Studies that run by themselves, and what is printed of skill."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pvdopt.campaign_reports import Evaluation
+from pvdopt.validation import Interval, Skill
+
+RIG = """
+import json, sys
+asked = json.load(sys.stdin)
+thickness = asked["recipe"]["thickness_um"]
+print(json.dumps({"capacity": 60 / (1 + 0.3 * thickness), "retention": 0.95 - 0.02 * thickness}))
+"""
+
+
+@pytest.fixture
+def rig(run: Any, tmp_path: Path) -> str:
+    (tmp_path / "rig.py").write_text(RIG)
+    assert run("init", "rig", "--from", "lco_lipon.toml").code == 0
+    return f'"{Path(sys.executable).as_posix()}" rig.py'
+
+
+def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: Any, rig: str) -> None:
+    first = run("study", "run", "rig", "--budget", 2, "--command", rig, "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["evaluations"] == 2
+    again = run("study", "run", "rig", "--budget", 3, "--command", rig)
+    assert again.code == 0
+    assert "thickness_um" in again.out
+    assert "3 evaluations in all, 1 now" in again.err
+    assert json.loads(run("status", "rig", "--json").out)["counts"]["complete"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "Name one evaluator"),
+        (["--surrogate", "--virtual-lab"], 2, "Name one evaluator"),
+        (["--command", "a-program-nobody-has"], 2, "a-program-nobody-has"),
+        (["--surrogate", "--budget", "0"], 2, "--budget"),
+        (["--surrogate", "--fix", "thickness_um"], 2, "NAME=VALUE"),
+    ],
+)
+def test_a_study_that_cannot_run_says_why(run: Any, rig: str, words: list[str], code: int, said: str) -> None:
+    done = run("study", "run", "rig", *words)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_skill_is_printed_as_it_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def skill(specification: str, outcome: str) -> Skill:
+        span = Interval(0.321, 0.25, 0.4)
+        against = {"theory": Interval(0.052, -0.01, 0.1)}
+        return Skill(specification, outcome, "source", 54, 40, span, 0.1, span, span, span, 1.2, 1.0, against)
+
+    names = ["gaussian_process", "forest", "mixture", "climatology", "theory"]
+    skills = [skill(name, outcome) for outcome in ("capacity", "retention") for name in names]
+    frame = pd.DataFrame({"outcome": ["capacity", "retention"], "id": ["a", "b"], "mean": [1.0, 2.0]})
+    asked = []
+
+    def evaluate(_: object, **options: Any) -> Evaluation:
+        asked.append(options)
+        options["progress"](1, 2, "folds")
+        return Evaluation(skills, frame, [], {"capacity": (3, 4)}, ["as it is"])
+
+    monkeypatch.setattr("pvdopt.campaign.Campaign.evaluate", evaluate)
+    done = run("evaluate", "lco_lipon.toml", "--by", "team", "--model", "forest", "-j", 2)
+    assert done.code == 0
+    assert "54 cells of 40 publications" in done.out
+    assert done.out.count("+0.052 [-0.010, +0.100]") == 10
+    assert done.out.count("32%") == 10
+    assert "3 of 4 own results" in done.out
+    assert max(map(len, done.out.splitlines())) <= 100
+    assert done.err == "note: as it is\n"
+    assert (asked[0]["by"], asked[0]["specifications"], asked[0]["n_jobs"]) == ("team", ["forest"], 2)
+    assert len(json.loads(run("evaluate", "lco_lipon.toml", "--outcome", "retention", "--json").out)["skills"]) == 5
+    assert (
+        run("evaluate", "lco_lipon.toml", "--outcome", "retention", "--csv").out == "outcome,id,mean\nretention,b,2.0\n"
+    )
+    assert run("evaluate", "lco_lipon.toml", "--by", "day").code == 2
