@@ -34,6 +34,7 @@ def test_a_newer_ledger_is_refused_with_the_version_it_needs(planned: Ledger, pa
         path,
         "UPDATE meta SET value = '7' WHERE key = 'schema_version'",
         "UPDATE meta SET value = '3.1' WHERE key = 'needs_version'",
+        "ALTER TABLE meta ADD COLUMN since TEXT",
     )
     with pytest.raises(LedgerTooNew, match=r"has schema 7.*Install pvdopt 3\.1 or newer") as caught:
         Ledger.open(path)
@@ -62,7 +63,7 @@ def test_something_else_is_no_ledger(path: Path, content: bytes | str) -> None:
 
 
 def test_a_missing_file_is_not_made_by_opening_it(path: Path) -> None:
-    with pytest.raises(DataInvalid, match="pvdopt init"):
+    with pytest.raises(DataInvalid, match=r"there is no ledger.*pvdopt init"):
         Ledger.open(path)
     assert not path.exists()
     with pytest.raises(DataInvalid, match="must be a ledger"):
@@ -107,7 +108,8 @@ def test_a_file_is_named_by_path_or_url_even_with_odd_characters(tmp_path: Path,
         ledger.add_note({"text": "µ"})
     with Ledger.open(where) as ledger:
         assert ledger.facts()[0].payload == {"text": "µ"}
-    assert [p.name for p in path.iterdir() if p.is_file()] == ["ledger.db"], "closing leaves one file"
+    left = [(p.name, p.stat().st_size > 0) for p in path.iterdir() if p.is_file()]
+    assert left == [("ledger.db", True)], "all is in the one file that was named"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_a_busy_ledger_says_so_within_the_wait(planned: Ledger, path: Path) -> N
     start = time.monotonic()
     with pytest.raises(LedgerBusy, match="try again") as caught:
         planned.add_proposals([proposal()])
-    assert 0.15 < time.monotonic() - start < 2
+    assert 0.15 < time.monotonic() - start < 5, "neither at once nor for ever"
     assert caught.value.exit_code == 5
     assert planned.digest() == before, "reading goes on meanwhile"
     other.execute("ROLLBACK")
@@ -195,6 +197,7 @@ def test_the_database_itself_keeps_facts(planned: Ledger, path: Path, statement:
         ("DELETE FROM facts WHERE seq = 3", "fact 4: must follow fact 2 without a gap"),
         ("UPDATE facts SET kind = 'guessed' WHERE seq = 2", "fact 2: kind must be one of"),
         ("UPDATE facts SET payload = '{\"recipe\"' WHERE seq = 2", "fact 2: payload must be JSON"),
+        ('UPDATE facts SET payload = \'{"recipe": {"x": NaN}}\' WHERE seq = 2', "fact 2: payload must be JSON"),
         ("UPDATE facts SET payload = '[]' WHERE seq = 2", "fact 2: payload must be a JSON object"),
         ("UPDATE facts SET payload = '{}' WHERE seq = 2", "fact 2: payload of a proposed fact must hold recipe"),
         ("UPDATE facts SET cell = 'P001' WHERE seq = 2", "fact 2: must name a new cell, got 'P001'"),

@@ -12,23 +12,26 @@ from pathlib import Path
 
 from pvdopt.ledger import Ledger
 
+#: Facts in one transaction: enough that a kill falls into the middle of one.
+SIZE = 100
+
 WRITER = """
 import itertools, sys
 from pvdopt.ledger import Ledger
 
-path, label, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, label, rounds, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 with Ledger.open(path, label, wait_s=30) as ledger:
     print("ready", flush=True)
     sys.stdin.readline()
     for batch in itertools.islice(itertools.count(), rounds or None):
-        rows = [{"recipe": {"bias_v": -i}, "predicted": {}, "batch": f"{label}-{batch}"} for i in range(5)]
+        rows = [{"recipe": {"bias_v": -i}, "predicted": {}, "batch": f"{label}-{batch}"} for i in range(size)]
         print(*ledger.add_proposals(rows), flush=True)
 """
 
 
-def start(path: Path, label: str, rounds: int) -> subprocess.Popen[str]:
+def start(path: Path, label: str, rounds: int, size: int) -> subprocess.Popen[str]:
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), label, str(rounds)],
+        [sys.executable, "-c", WRITER, str(path), label, str(rounds), str(size)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -39,7 +42,7 @@ def start(path: Path, label: str, rounds: int) -> subprocess.Popen[str]:
 
 
 def test_two_writers_at_once_get_distinct_ids(ledger: Ledger, path: Path) -> None:
-    writers = [start(path, label, 12) for label in ("anna", "ben")]
+    writers = [start(path, label, 12, 5) for label in ("anna", "ben")]
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     for writer in writers:
@@ -62,7 +65,7 @@ def test_a_killed_writer_leaves_whole_transactions(ledger: Ledger, path: Path) -
     rng = random.Random(0)
     for kill in range(10):
         before = ledger.n_facts()
-        writer = start(path, f"w{kill}", 0)
+        writer = start(path, f"w{kill}", 0, SIZE)
         assert writer.stdin is not None
         assert writer.stdout is not None
         writer.stdin.write("go\n")
@@ -74,6 +77,6 @@ def test_a_killed_writer_leaves_whole_transactions(ledger: Ledger, path: Path) -
         assert ledger.check() == []
         assert ledger.n_facts() > before
         # What the writer said was kept is kept; a line may have been cut off by the kill.
-        assert set(told[:-5]) <= set(ledger.state().cells)
+        assert set(told[:-SIZE]) <= set(ledger.state().cells)
     sizes = Counter(fact.payload["batch"] for fact in ledger.facts())
-    assert set(sizes.values()) == {5}
+    assert set(sizes.values()) == {SIZE}

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -104,7 +105,7 @@ def find_faults(fact: Fact) -> list[str]:
         faults.append(f"a {fact.kind} fact must name no cell, got {fact.cell!r}")
     try:
         format_time(datetime.fromisoformat(fact.time))
-    except ValueError:
+    except (TypeError, ValueError):
         faults.append(f"time must be ISO 8601 with its zone, got {fact.time!r}")
     return faults
 
@@ -132,6 +133,7 @@ def _user_name() -> str:
         return "unknown"
 
 
+@cache
 def package_version() -> str:
     """Return the installed version of pvdopt, ``0+unknown`` when run from a bare source tree."""
     try:

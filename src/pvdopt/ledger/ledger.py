@@ -179,7 +179,13 @@ class Ledger:
         return self._fold.state(outcomes)
 
     def check(self) -> list[Problem]:
-        """Return what is wrong with the ledger, be it that it was altered or that its file is damaged."""
+        """Return what is wrong with the ledger, be it that it was altered or that its file is damaged.
+
+        Raises
+        ------
+        DataInvalid
+            If the file is damaged so badly that facts cannot be read.
+        """
         with engine.reading(self._engine, self.name) as connection:
             problems = [Problem(f"the file is damaged: {what}") for what in engine.find_damage(connection)]
             rows = tables.select(connection)

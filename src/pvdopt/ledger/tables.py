@@ -101,11 +101,12 @@ def recognise(connection: Connection, name: str) -> str:
     """
     inspector = sa.inspect(connection)
     found = set(inspector.get_table_names())
-    if not found >= set(metadata.tables) or {c["name"] for c in inspector.get_columns("meta")} != set(meta.c.keys()):
+    if "meta" not in found or not {c["name"] for c in inspector.get_columns("meta")} >= set(meta.c.keys()):
         raise not_a_ledger(name)
     entries = _read_meta(connection, sa.select(meta))
+    # First the version: a newer ledger may look different in all else.
     _check_schema(entries, name)
-    if "campaign" not in entries:
+    if "facts" not in found or "campaign" not in entries:
         raise not_a_ledger(name)
     return entries["campaign"]
 
@@ -164,12 +165,16 @@ def read_fact(row: sa.Row[Any]) -> Fact:
         If its payload is no JSON object; only an altered ledger has such.
     """
     try:
-        payload = json.loads(row.payload)
+        payload = json.loads(row.payload, parse_constant=_refuse_constant)
     except ValueError as error:
         raise DataInvalid(Problem("payload must be JSON", row.payload, row=f"fact {row.seq}")) from error
     if not isinstance(payload, dict):
         raise DataInvalid(Problem("payload must be a JSON object", row.payload, row=f"fact {row.seq}"))
     return Fact(row.seq, row.kind, row.cell, row.time, row.author, row.version, payload)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON, though Python's reader takes it for a number")
 
 
 def count(connection: Connection) -> int:
