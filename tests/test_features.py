@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import cubes, spaces
 
 from pvdopt.features import CategoryInput, Design, NumberInput, encode, inputs_of_space
 from pvdopt.parameters import Categorical, Continuous
 from pvdopt.space import SearchSpace
+from strategies import cubes, spaces
 
 BIAS = NumberInput("bias_v", -100.0, 0.0, absent_when={"bias_kind": ("none",)}, absent_value=0.0)
 TIME = NumberInput("time", 1.0, 100.0, log=True, absent_when={"kind": ("none",)})

@@ -79,15 +79,17 @@ def summarize(cell: pd.Series) -> str:
     parts = [str(cell["cathode"])]
     for name in SHOWN:
         value = cell.get(name)
-        if value is None or value != value or value == "none":
+        if pd.isna(value) or value == "none":
             continue
         declared = column(name)
         unit = "" if declared is None or declared.unit in ("", "1") else f" {declared.unit}"
         parts.append(f"{value:g}{unit}" if isinstance(value, float) else str(value))
     outcomes = []
-    if cell.get("capacity") == cell.get("capacity") and cell.get("capacity") is not None:
+    if pd.notna(cell.get("capacity")):
         outcomes.append(f"{cell['capacity']:g} uAh/cm2/um")
-    if cell.get("retention") == cell.get("retention") and cell.get("retention") is not None:
+    elif pd.notna(cell.get("areal_capacity")):
+        outcomes.append(f"{cell['areal_capacity']:g} uAh/cm2")
+    if pd.notna(cell.get("retention")):
         cycles = f" at {cell['cycles']:g} cycles" if cell["cycles"] == cell["cycles"] else ""
         outcomes.append(f"{100 * cell['retention']:.3g} % kept{cycles}")
     return ", ".join(parts) + (": " + ", ".join(outcomes) if outcomes else "")

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 #: Prior deviation of a family's mean about the overall mean, as a share of the residual spread (judgement).
 FAMILY_SHRINKAGE = 0.6
-#: Spread assumed where fewer than two sources say anything; ln capacity 0.6, the fade scale 1.5 (domain notes).
+#: Spread assumed where fewer than two rows say anything; ln capacity 0.6, the fade scale 1.5 (domain notes).
 FALLBACK_SD = 0.6
 
 
@@ -24,6 +24,11 @@ def source_weights(source: NDArray[np.object_]) -> Array:
     """Return weights under which every source counts 1, however many rows it has."""
     _, inverse, counts = np.unique(source.astype(str), return_inverse=True, return_counts=True)
     return np.asarray(1.0 / counts[inverse])
+
+
+def row_weights(table: TrainingTable) -> Array:
+    """Return weights under which every source counts 1, or every row where there is but one source."""
+    return source_weights(table.source) if len(set(table.source)) > 1 else np.ones(len(table))
 
 
 def weighted_moments(values: Array, weights: Array) -> tuple[float, float]:
@@ -42,15 +47,15 @@ def _independent(table: TrainingTable, mean: Array, sd: Array) -> Prediction:
 
 @dataclass
 class Climatology:
-    """The spread of the other sources' values, each source weighing 1; looks at no recipe."""
+    """The spread of the values seen, each source weighing 1; looks at no recipe."""
 
     name: str = "climatology"
 
     def fit(self, table: TrainingTable) -> Self:
         """Learn mean and spread on the model scale, bounds taken at their value."""
         self._table = table
-        if len(set(table.source)) >= 2:
-            self._mean, self._sd = weighted_moments(table.y, source_weights(table.source))
+        if len(table) >= 2:
+            self._mean, self._sd = weighted_moments(table.y, row_weights(table))
         else:
             unit = table.prior.unit
             self._mean = float(table.y.mean()) if len(table) else 0.0
@@ -73,9 +78,9 @@ class TheoryTimesFamily:
         """Learn one factor a family from the residuals to the prior mean, each source weighing 1."""
         self._table = table
         residual = table.y - table.prior.mean(table.frame)[0]
-        weights = source_weights(table.source)
+        weights = row_weights(table)
         self._by_family: dict[str, float] = {}
-        if len(set(table.source)) < 2:
+        if len(table) < 2:
             self._mean = float(residual.mean()) if len(residual) else 0.0
             self._sd = FALLBACK_SD * table.prior.unit
             return self

@@ -194,5 +194,5 @@ class ProcessKernel:
 
 def equal_levels(a: NDArray[np.object_], b: NDArray[np.object_]) -> Array:
     """Return 1 where two rows share a level, 0 where they don't or one is not known; shape (n, m)."""
-    known = np.array([isinstance(v, str) and v != "" for v in a])[:, None]
+    known = np.array([isinstance(v, str) and v != "" for v in a], dtype=bool)[:, None]
     return np.asarray((a[:, None] == b[None, :]) & known, dtype=float)

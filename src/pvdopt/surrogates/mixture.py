@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from pvdopt.surrogates.base import Prediction, Surrogate
-from pvdopt.surrogates.baseline import source_weights
-from pvdopt.surrogates.forest import Forest
+from pvdopt.surrogates.forest import Forest, cell_weights
 from pvdopt.surrogates.gaussian_process import GaussianProcess
 from pvdopt.training import TrainingTable
 
@@ -65,7 +64,7 @@ class Mixture:
                 log_density[k, out] = np.select(
                     [test.censor < 0, test.censor > 0], [log_ndtr(z), log_ndtr(-z)], default=exact
                 )
-        weights = source_weights(table.source) if len(set(table.source)) > 1 else np.ones(len(table))
+        weights = cell_weights(table)
         grid = np.linspace(0.05, 0.95, 19)
         top = log_density.max(axis=0)
         score = [
