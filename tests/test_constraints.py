@@ -62,6 +62,12 @@ def test_a_sum_on_its_bound_is_kept_in_spite_of_rounding() -> None:
     assert broken(LinearSum({"a": 1}, high=1e6), a=[1e6 + 0.5, 1e6 + 2]) == [False, True]
 
 
+def test_a_sum_of_infinite_settings_is_quiet() -> None:
+    infinite = {"a": [math.inf, -math.inf, math.inf], "b": [math.inf, -math.inf, -math.inf]}
+    assert broken(LinearSum({"a": 1, "b": 1}, high=0), **infinite)[:2] == [True, False]
+    assert broken(LinearSum({"a": 1, "b": 1}, low=0), **infinite)[:2] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("constraint", "text"),
     [

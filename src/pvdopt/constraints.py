@@ -48,7 +48,10 @@ class LinearSum:
         """Return the weighted sum of each recipe."""
         total = np.zeros(len(recipes))
         for name, weight in self.weights.items():
-            total += weight * np.nan_to_num(recipes[name].to_numpy(dtype=float, na_value=np.nan))
+            values = recipes[name].to_numpy(dtype=float, na_value=np.nan)
+            # opposite infinities give NaN: no sum, and the bounds of each setting refuse them anyway
+            with np.errstate(invalid="ignore"):
+                total += weight * np.where(np.isnan(values), 0.0, values)
         return total
 
     def broken(self, recipes: pd.DataFrame) -> Array:
