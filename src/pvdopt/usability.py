@@ -29,6 +29,8 @@ LENGTHS = ((0.3, 0.0), (0.15, 0.5), (0.6, 0.5), (np.inf, 1.0))
 #: Ratios r tried likewise. With 0.7 a first failure takes the chance of its recipe from 0.90 to 0.53, a third to
 #: 0.29; failures that follow no pattern call for less, failures that do for more.
 RATIOS = ((0.7, 0.0), (0.25, 0.5), (2.0, 0.5))
+#: Cells that the prior counts as in a chance that is the same everywhere.
+PRIOR_CELLS = 1.0
 #: No recipe is ever taken to be certain to fail or to work.
 CERTAIN = 0.98
 #: Cells used to choose length scales; all are used to predict.
@@ -71,6 +73,11 @@ class Usability:
     space : SearchSpace
     prior_chance : float
         Chance where nothing is known, in (0, 1).
+
+    Attributes
+    ----------
+    pattern : float
+        How much better, in log likelihood, failures are foretold by the recipe than by their share alone.
     """
 
     def __init__(self, space: SearchSpace, prior_chance: float = PRIOR_CHANCE) -> None:
@@ -92,6 +99,7 @@ class Usability:
         usable = classes[counted] == "ok"
         self.recipes = observed.loc[counted, list(self.space.names)].reset_index(drop=True)
         self.n_failures = int((~usable).sum())
+        self.pattern = 0.0
         if self.n_failures == 0:
             return self
         label = usable - self.prior_chance
@@ -128,6 +136,12 @@ class Usability:
                 if score > best:
                     best, lengths, ratio, costs = score, new_lengths, new_ratio, new_costs
         self._lengths, self._ratio = lengths, ratio
+        # What a chance that is the same everywhere would score, left out likewise.
+        others = len(label) - 1 + PRIOR_CELLS
+        usable = label > 0
+        rate = (usable.sum() - usable + PRIOR_CELLS * self.prior_chance) / others
+        plain = float(np.log(np.where(usable, rate, 1.0 - rate)).sum())
+        self.pattern = max(0.0, best - plain)
 
     def _score(self, differences: Array, label: Array, lengths: Array, ratio: float) -> float:
         """Return the leave-one-out log likelihood of the labels."""

@@ -1,0 +1,108 @@
+"""Why a recipe is proposed, in one plain sentence. Pure words and figures; knows no model and no space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pvdopt.objectives import Objective
+
+Purpose = Literal["baseline", "explore", "exploit", "trade-off", "replicate"]
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """The figures behind one proposal.
+
+    Attributes
+    ----------
+    medians, best : mapping
+        Outcome -> predicted median, and the best achieved so far; empty where nothing is predicted or achieved.
+    gain : float or None
+        Expected gain, weighted by the chances: in the objective's unit with one objective, in hypervolume with
+        several; None where the recipe was not chosen for its gain.
+    share : float or None
+        With several objectives: the gain as a share of the hypervolume achieved.
+    chance : float
+        Chance of a usable cell.
+    meets : float or None
+        Chance that the constraints on outcomes hold; None without any.
+    is_first : bool
+        Whether it belongs to the first design, chosen for its distance to what is known.
+    """
+
+    medians: Mapping[str, float]
+    best: Mapping[str, float]
+    gain: float | None
+    share: float | None
+    chance: float
+    meets: float | None
+    is_first: bool = False
+
+
+def choose_purpose(
+    grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]], is_repeat: bool
+) -> Purpose:
+    """Return what a proposal is for.
+
+    Parameters
+    ----------
+    front : sequence of m signed medians each
+        What is achieved, more being better.
+    is_repeat : bool
+        Whether the same recipe was made before.
+    """
+    if is_repeat:
+        return "replicate"
+    if grounds.is_first or not front or not goals:
+        return "explore"
+    point = [o.sign * grounds.medians[o.name] for o in goals]
+    beaten = any(all(f >= p for f, p in zip(row, point, strict=True)) for row in front)
+    if beaten:
+        return "explore"
+    beats = any(all(p >= f for f, p in zip(row, point, strict=True)) for row in front)
+    return "exploit" if beats or len(goals) == 1 else "trade-off"
+
+
+def write_reason(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
+    """Return the sentence shown with a proposal."""
+    parts = [_for_what(purpose, grounds, goals)]
+    if grounds.gain is not None and goals:
+        parts.append(_gain(grounds.gain, grounds.share, goals))
+    if grounds.meets is not None:
+        parts.append(f"chance that the thresholds are met {grounds.meets:.0%}")
+    parts.append(f"chance of a usable cell {grounds.chance:.0%}")
+    return "; ".join(parts) + "."
+
+
+def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
+    if purpose == "baseline":
+        return (
+            "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this laboratory"
+        )
+    if purpose == "replicate":
+        return "Replicate: made before and still the most useful cell to make, to tell its effect from noise"
+    if grounds.is_first:
+        return "Explore: far from every recipe tried so far, to cover the space"
+    figures = f"{_figures(grounds.medians, goals)} predicted"
+    if purpose == "trade-off":
+        return f"Trade-off: {figures}, a balance that nothing achieved so far beats"
+    achieved = f"{_figures(grounds.best, goals)} achieved" if grounds.best else "nothing achieved here yet"
+    return f"{'Explore, being uncertain' if purpose == 'explore' else 'Exploit'}: {figures}, {achieved}"
+
+
+def _figures(values: Mapping[str, float], goals: Sequence[Objective]) -> str:
+    return " and ".join(f"{o.name} {_quantity(values[o.name], o.unit)}" for o in goals if o.name in values)
+
+
+def _quantity(value: float, unit: str | None) -> str:
+    return f"{value:.3g} {unit}" if unit not in (None, "", "1") else f"{value:.3g}"
+
+
+def _gain(gain: float, share: float | None, goals: Sequence[Objective]) -> str:
+    if len(goals) == 1:
+        return f"expected gain {_quantity(gain, goals[0].unit)}"
+    if share is None:
+        return "nothing achieved yet to compare the gain with"
+    return f"expected gain {100.0 * share:.3g} % of the hypervolume achieved"
