@@ -7,7 +7,7 @@ scipy and scikit-learn.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
@@ -57,6 +57,8 @@ class Beliefs:
         Of all that the campaign file says and bears on a proposal.
     store : ModelStore or None
         Where fitted models are kept.
+    reference : mapping or None
+        Reference point of the hypervolume, if the campaign has fixed one.
     """
 
     space: SearchSpace
@@ -67,6 +69,7 @@ class Beliefs:
     seed: int
     config_fingerprint: str
     store: ModelStore | None = None
+    reference: Mapping[str, float] | None = None
 
     def make(self) -> OutcomeModels:
         """Return models of all objectives, not fitted yet."""
@@ -105,7 +108,9 @@ class Beliefs:
 
     def proposer(self) -> Proposer:
         """Return the proposer that chooses with these models."""
-        return Proposer(self.space, self.objectives, self.evidence, seed=self.seed, models=self.make)
+        return Proposer(
+            self.space, self.objectives, self.evidence, seed=self.seed, models=self.make, reference=self.reference
+        )
 
 
 def versions() -> dict[str, str]:

@@ -45,6 +45,10 @@ DEFAULT_EXPONENT = 1.0
 Row = TypeVar("Row")
 
 
+#: A cell voltage plus an anode's potential may miss a window's edge by rounding only (V).
+VOLT_SLACK = 1e-6
+
+
 @dataclass(frozen=True)
 class Window:
     """How much lithium a cathode exchanges within a voltage window.
@@ -74,8 +78,8 @@ class Window:
     def is_met(self, v_min: float | None, v_max: float | None) -> bool:
         """Tell whether this row holds for a window whose limits (V against lithium) may be unknown."""
         unknown = self.role == "default"
-        low = self.v_min_at_most is None or (unknown if v_min is None else v_min <= self.v_min_at_most)
-        high = self.v_max_at_least is None or (unknown if v_max is None else v_max >= self.v_max_at_least)
+        low = self.v_min_at_most is None or (unknown if v_min is None else v_min <= self.v_min_at_most + VOLT_SLACK)
+        high = self.v_max_at_least is None or (unknown if v_max is None else v_max >= self.v_max_at_least - VOLT_SLACK)
         return self.role != "cap" and low and high
 
 

@@ -206,7 +206,10 @@ def suggest(
 ) -> Suggestion:
     """Choose recipes, say what they lean on and, given a ledger, record them; see :meth:`Campaign.suggest`."""
     state = own.state
-    beliefs = replace(beliefs, seed=derive_seed(beliefs.seed, state.n_facts))
+    # Fixed with the campaign's first proposals: what counts as better may not move while it is searched.
+    told = (c.proposal.get("reference") for c in state.cells.values())
+    reference = next((r for r in told if isinstance(r, dict)), None)
+    beliefs = replace(beliefs, seed=derive_seed(beliefs.seed, state.n_facts), reference=reference)
     pending = own.pending()
     notes: list[str] = []
     if sampler == "surrogate":
@@ -223,6 +226,8 @@ def suggest(
     if ledger is not None:
         batch = 1 + max((int(c.proposal.get("batch") or 0) for c in state.cells.values()), default=0)
         same = {"fingerprint": fingerprint, "batch": batch, "seed": beliefs.seed, "sampler": sampler}
+        if reference is None and "reference" in frame.attrs:
+            same["reference"] = frame.attrs["reference"]
         same |= {"specification": beliefs.specification, "fixed_by_hand": dict(fix)}
         rows = [{**same, **row} for row in proposal_rows(beliefs, frame)]
         ids = list(ledger.add_proposals(rows, expected=state.n_facts))
