@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli_help import HEAVY, loaded_by
 
+from cli.test_cli_help import HEAVY, loaded_by
 from pvdopt import errors
 from pvdopt.campaign import Campaign
 from pvdopt.cli.campaigns import rename
@@ -169,6 +169,16 @@ def test_what_is_fixed_by_hand_is_fixed(begun: Any) -> None:
     assert digest() == digest()
 
 
+def test_what_is_doubted_is_kept_once_it_is_confirmed(begun: Any) -> None:
+    before = digest()
+    done = begun("record", "C001", "capacity=75")
+    assert done.code == 3
+    assert "--confirm" in done.err
+    assert digest() == before
+    done = begun("record", "C001", "capacity=75", "--confirm")
+    assert (done.code, done.out) == (0, "C001: 1 row with news\n")
+
+
 def test_a_cell_of_the_lab_is_added_with_units(begun: Any) -> None:
     recipe = ["bias_kind=none", "anneal_kind=rta", "anneal_temperature_c=923.15 K", "thickness_um=500 nm"]
     done = begun("add", *recipe, "electrolyte=Lipon", "--remark", "thin for once")
@@ -218,6 +228,9 @@ BAD = [
     (["suggest", "studies/nmc"], 3, "studies/nmc"),
     (["suggest", "nowhere.toml"], 3, "nowhere.toml"),
     (["predict"], 2, "Usage"),
+    (["predict", "lco"], 3, "lco"),
+    (["predict", "a", "b", "c.csv"], 2, "Expected"),
+    (["predict", "nmc", "thickness_um=0.5"], 3, "nmc"),
     (["predict", "thickness_um=0.5"], 3, "anneal_kind"),
     (["ledger", "backup", "lacking.csv"], 3, "is there already"),
     (["ledger", "restore", "lacking.csv"], 3, "lacking.csv"),

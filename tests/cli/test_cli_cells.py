@@ -53,6 +53,30 @@ def test_show_takes_a_cell_or_a_figure(run: Any, words: list[str]) -> None:
     assert run("cells", *words).code == 2
 
 
+def test_the_closing_figure_is_drawn_into_a_file(run: Any, tmp_path: Any) -> None:
+    done = run("cells", "show", "--figure", "figure.html")
+    assert (done.code, done.out) == (0, "")
+    assert "figure.html: " in done.err
+    assert "<html" in (tmp_path / "figure.html").read_text(encoding="utf-8")
+    assert run("cells", "show", "--figure", "figure.doc").code == 2
+
+
+def test_the_doctor_finds_a_machine_that_works_and_leaves_nothing_behind(run: Any, tmp_path: Any) -> None:
+    done = run("doctor")
+    assert (done.code, done.err) == (0, "")
+    assert "FAULT" not in done.out
+    assert list(tmp_path.iterdir()) == []
+    found = json.loads(run("doctor", "--json").out)
+    assert {"packages", "data", "this folder"} <= {finding["what"] for finding in found}
+
+
+def test_the_doctor_says_what_is_missing(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["a-package-nobody-has>=1", "extra-one; extra == 'x'"])
+    done = run("doctor")
+    assert done.code == 1
+    assert "missing: a-package-nobody-has" in done.out
+
+
 def test_the_shipped_cells_pass_their_check(run: Any) -> None:
     done = run("cells", "check")
     assert (done.code, done.out) == (0, "")

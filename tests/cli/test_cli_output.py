@@ -94,10 +94,24 @@ def test_a_narrow_table_breaks_only_the_columns_that_may_be(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    output.print_rows([{"id": "a-very-long-name-" * 3, "value": 12.5}], {"id": "id", "value": "value"}, wrap=["id"])
+    row = {"id": "a-very-long-name-" * 3, "reading": 12.5, "words": "two words"}
+    output.print_rows([row], {"id": "id", "reading": "reading", "words": "words"}, wrap=["id"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2
-    assert "12.5" in lines[1]
+    assert lines[0].split() == ["id", "reading", "words"]
+    assert lines[1].split()[1:] == ["12.5", "two", "words"]
+
+
+@pytest.mark.parametrize("width", [24, 40, 60])
+def test_however_narrow_nothing_is_cut_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    texts = ["abcdefghij" * 2, "klmnopqrst" * 2, "uvwxyz0123" * 2]
+    output.print_table(["", "", ""], [texts])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sorted("".join(lines).replace(" ", "")) == sorted("".join(texts))
 
 
 def test_no_bar_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:

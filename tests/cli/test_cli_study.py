@@ -39,6 +39,13 @@ def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: 
     assert json.loads(run("status", "rig", "--json").out)["counts"]["complete"] == 3
 
 
+def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: str) -> None:
+    done = run("study", "run", "rig", "--budget", 2, "--virtual-lab", "--seed", 3, "--csv")
+    assert done.code == 0, done.err
+    assert "simulated" in run("status", "rig").out
+    assert run("study", "run", "rig", "--budget", 3, "--command", rig).code == 3
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

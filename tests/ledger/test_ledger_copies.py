@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,7 @@ def test_a_copy_overwrites_nothing(planned: Ledger, path: Path, tmp_path: Path) 
     assert (tmp_path / "taken.db").read_text() == "letters"
 
 
-@pytest.mark.parametrize("what", ["missing", "text", "damaged", "itself"])
+@pytest.mark.parametrize("what", ["missing", "text", "damaged", "altered", "itself"])
 def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_path: Path, what: str) -> None:
     copy = path if what == "itself" else tmp_path / "copy.db"
     if what == "text":
@@ -62,6 +64,11 @@ def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_
         data = bytearray(copy.read_bytes())
         data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
         copy.write_bytes(data)
+    if what == "altered":
+        back_up(path, copy)
+        with closing(sqlite3.connect(copy)) as database, database:
+            database.execute("DROP TRIGGER facts_refuse_delete")
+            database.execute("DELETE FROM facts WHERE seq = 2")
     before = planned.digest()
     with pytest.raises(PvdoptError):
         restore(copy, path)

@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             get_command(app).main(args=arguments, prog_name="pvdopt")
         except PvdoptError as error:
             print(error, file=sys.stderr)
+            if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
+                print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
             sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -156,7 +156,8 @@ def _print_status(found: Status) -> None:
     trained = "not retrained yet" if found.retrained is None else f"retrained {_moment(found.retrained)}"
     items.append(("model", f"{found.specification}, {trained}"))
     if found.evaluator is not None:
-        items.append(("made by", _MAKERS.get(found.evaluator, found.evaluator)))
+        kind, _, details = found.evaluator.partition(" ")
+        items.append(("made by", f"{_MAKERS.get(kind, kind)}{details and f', {details}'}"))
     for level in found.lab:
         inside = f"{level.inside} of {level.n} inside their 80 % interval"
         ratio = output.show(level.median_ratio, digits=2)

@@ -194,11 +194,14 @@ def print_table(
     widths = [max(len(text) for text in column) for column in zip(headings, *rows, strict=True)]
     gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= console.width else 1
     breakable = {place % len(headings) for place in wrap}
+    least = [min(width, LEAST_WIDTH) if place in breakable else width for place, width in enumerate(widths)]
+    # Where even that does not fit, all are broken: nothing may be cut off.
+    is_tight = sum(least) + gap * (len(least) - 1) > console.width
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=any(headings), header_style="bold")
     for place, heading in enumerate(headings):
-        is_breakable = place in breakable
-        least = min(widths[place], LEAST_WIDTH) if is_breakable else None
-        table.add_column(heading, no_wrap=not is_breakable, min_width=least, overflow="fold")
+        is_whole = place not in breakable and not is_tight
+        least_width = least[place] if place in breakable and not is_tight else None
+        table.add_column(heading, no_wrap=is_whole, min_width=least_width, overflow="fold")
     for row in rows:
         table.add_row(*row)
     if title:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Words, is_config, open_target, split_words, unit_of
+from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Words, open_target, split_words, unit_of
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,11 +77,12 @@ def predict(words: Words, as_json: AsJson = False, as_csv: AsCsv = False) -> Non
     """
     form = output.choose_form(as_json, as_csv)
     plain, recipe = split_words(words)
-    target = plain.pop(0) if plain and (is_config(plain[0]) or Path(plain[0]).is_dir() or len(plain) == 2) else None
-    if bool(recipe) == bool(plain) or len(plain) > 1:
+    if len(plain) > (1 if recipe else 2) or not words:
         raise UsageError(f"Expected here: {PREDICT}")
+    recipes: dict[str, str] | Path = recipe or Path(plain.pop())
+    target = plain[0] if plain else None
     with open_target(target) as campaign:
-        forecast = campaign.predict(recipe or Path(plain[0]))
+        forecast = campaign.predict(recipes)
         print_forecast(campaign, forecast, form)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, Folder, open_campaign, split_words
 from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
+
+if TYPE_CHECKING:
+    from pvdopt.closed_loop import Evaluator, LoopReport
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -54,9 +57,9 @@ def run(
     stray, held = split_words(fix or [])
     if stray:
         raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE.")
-    from pvdopt.closed_loop import ClosedLoop, CommandEvaluator, Evaluator, SurrogateEvaluator, VirtualLabEvaluator
+    from pvdopt.closed_loop import ClosedLoop, CommandEvaluator, SurrogateEvaluator, VirtualLabEvaluator
 
-    with open_campaign(folder) as campaign, output.progress_bar() as progress:
+    with open_campaign(folder) as campaign:
         evaluator: Evaluator
         if command is not None:
             evaluator = CommandEvaluator(command, timeout)
@@ -64,13 +67,18 @@ def run(
             evaluator = SurrogateEvaluator(campaign)
         else:
             evaluator = VirtualLabEvaluator(seed)
-        report = ClosedLoop(campaign, evaluator, budget, batch, held or None, progress).run()
+        with output.progress_bar() as progress:
+            report = ClosedLoop(campaign, evaluator, budget, batch, held or None, progress).run()
         if form == "json":
             output.print_json(report)
         elif form == "csv":
             output.print_frame(report.front, form, index="id")
         else:
             print_recipes(campaign, report.front)
+    _say_how_it_ended(report)
+
+
+def _say_how_it_ended(report: LoopReport) -> None:
     resumed = f", {report.resumed} of them left over from before" if report.resumed else ""
     output.say(
         f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} now{resumed}; "
