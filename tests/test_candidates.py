@@ -174,3 +174,8 @@ def test_an_exhausted_space_says_so():
 def test_counting_stops_where_told():
     assert candidates.count_allowed(mixed(), at_most=50) == 50
     assert candidates.count_allowed(SearchSpace([Categorical("a", choices=["x", "y"])])) == 2
+
+
+def test_a_sum_in_which_nothing_weighs_is_no_obstacle():
+    space = SearchSpace([Continuous("x", 0, 1)], [LinearSum({"x": 0.0}, low=1.0)])
+    assert len(draw_recipes(space, 8, np.random.default_rng(0))) == 0

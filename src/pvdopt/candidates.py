@@ -137,6 +137,8 @@ def _repair_sum(
     recipes = recipes.copy()
     varied = ((space.get(name), weight) for name, weight in constraint.weights.items())
     terms = [(p, w) for p, w in varied if isinstance(p, Continuous | Stepped) and w != 0]
+    if not terms:
+        return recipes
     # What each term can add to the sum and take away from it; a number that does not apply can do neither.
     values = [recipes[p.name].to_numpy(dtype=float, na_value=np.nan) for p, _ in terms]
     to_low = [np.nan_to_num(w * (p.low - v)) for (p, w), v in zip(terms, values, strict=True)]
