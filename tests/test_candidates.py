@@ -178,4 +178,4 @@ def test_counting_stops_where_told():
 
 def test_a_sum_in_which_nothing_weighs_is_no_obstacle():
     space = SearchSpace([Continuous("x", 0, 1)], [LinearSum({"x": 0.0}, low=1.0)])
-    assert len(draw_recipes(space, 8, np.random.default_rng(0))) == 0
+    assert len(candidates.draw_recipes(space, 8, np.random.default_rng(0))) == 0

@@ -192,9 +192,7 @@ def test_a_small_space_is_used_up_and_then_said_to_be():
 
 
 def test_an_impossible_space_says_what_to_relax():
-    space = SearchSpace(
-        [Continuous("a", 0.0, 1.0), Continuous("b", 0.0, 1.0)], [LinearSum({"a": 1, "b": 1}, low=5)]
-    )
+    space = SearchSpace([Continuous("a", 0.0, 1.0), Continuous("b", 0.0, 1.0)], [LinearSum({"a": 1, "b": 1}, low=5)])
     with pytest.raises(NothingToPropose, match=r"relax one of these: a \+ b"):
         simple(space, [Y]).propose(None)
 
@@ -469,9 +467,7 @@ def test_a_failing_corner_is_left_alone(best):
 def test_the_reference_point():
     space = square()
     objectives = [Objective("y", threshold=0.2), Objective("z", maximize=False), Objective("w")]
-    table = cells(
-        space, 9, y=lambda r: r["a"], z=lambda r: r["b"] * 0 + np.arange(9.0), w=lambda r: r["b"] * 0 + 1.0
-    )
+    table = cells(space, 9, y=lambda r: r["a"], z=lambda r: r["b"] * 0 + np.arange(9.0), w=lambda r: r["b"] * 0 + 1.0)
     table.loc[0, "z"] = 1e6
     found = simple(space, objectives).reference(table)
     assert found["y"] == 0.2

@@ -15,9 +15,7 @@ def cube(d):
 
 
 def cells(space, points, classes):
-    return pd.DataFrame(np.asarray(points, dtype=float), columns=list(space.names)).assign(
-        outcome_class=classes
-    )
+    return pd.DataFrame(np.asarray(points, dtype=float), columns=list(space.names)).assign(outcome_class=classes)
 
 
 @pytest.mark.parametrize(
@@ -28,9 +26,7 @@ def cells(space, points, classes):
 def test_without_process_failures_the_prior_holds_everywhere(classes):
     space = cube(2)
     seen = cells(space, np.random.default_rng(0).random((len(classes), 2)), classes)
-    chance = (
-        Usability(space, 0.8).fit(seen).chance(seen if len(seen) else space.frame([{"x0": 0.1, "x1": 0.2}]))
-    )
+    chance = Usability(space, 0.8).fit(seen).chance(seen if len(seen) else space.frame([{"x0": 0.1, "x1": 0.2}]))
     assert (chance == 0.8).all()
 
 
@@ -52,10 +48,7 @@ def test_every_process_failure_lowers_its_neighbourhood(failure):
 def test_repeated_failures_convince_more_than_one():
     space = cube(2)
     spot = cells(space, [[0.5, 0.5]], ["ok"])
-    chances = [
-        Usability(space).fit(cells(space, [[0.5, 0.5]] * n, ["shorted"] * n)).chance(spot)[0]
-        for n in (1, 2, 5)
-    ]
+    chances = [Usability(space).fit(cells(space, [[0.5, 0.5]] * n, ["shorted"] * n)).chance(spot)[0] for n in (1, 2, 5)]
     assert chances[0] > chances[1] > chances[2]
     assert chances[2] < 0.25
 
@@ -64,11 +57,7 @@ def test_successes_at_the_spot_restore_it():
     space = cube(2)
     points = [[0.5, 0.5]] * 6
     low = Usability(space).fit(cells(space, points[:1], ["shorted"])).chance(cells(space, points[:1], ["ok"]))
-    high = (
-        Usability(space)
-        .fit(cells(space, points, ["shorted", *["ok"] * 5]))
-        .chance(cells(space, points[:1], ["ok"]))
-    )
+    high = Usability(space).fit(cells(space, points, ["shorted", *["ok"] * 5])).chance(cells(space, points[:1], ["ok"]))
     assert high[0] > 0.75 > low[0]
 
 

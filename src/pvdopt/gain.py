@@ -8,6 +8,7 @@ Shapes: s draws, n candidates, a achieved recipes, m objectives with a direction
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -123,9 +124,7 @@ class Gain:
         self.achieved = medians[meets]
         leading = _first_fronts(np.where(meets[:, None], medians, -np.inf), N_RIVALS)
         self._leading: pd.DataFrame = measured.iloc[leading]
-        self.rivals = pd.concat([self._leading, expected], ignore_index=True).drop_duplicates(
-            ignore_index=True
-        )
+        self.rivals = pd.concat([self._leading, expected], ignore_index=True).drop_duplicates(ignore_index=True)
         self._normals = _stratified_normals(N_MARGINAL, len(self.goals), rng)
         self._directions = draw_scalarisations(N_MARGINAL * N_DIRECTIONS, max(len(self.goals), 2), rng)
 
@@ -277,9 +276,12 @@ class Front:
             growth = np.clip(scores - self._best[:, :, None], 0.0, None).mean(axis=(0, 1))
         else:
             growth = hypervolume_improvement(draws, self._achieved, self.reference).mean(axis=0)
-        # Where nothing grows in any draw, nearness to the reference point leads on.
-        nearness = np.exp(_log_volume_above(draws, self.reference)).mean(axis=0)
-        return np.asarray(np.log(growth + NEARNESS * nearness + 1e-300))
+        # Where nothing grows in any draw, nearness to the reference point leads on, however far below it.
+        volumes = _log_volume_above(draws, self.reference)
+        top = volumes.max(axis=0)
+        nearness = top + np.log(np.exp(volumes - top).mean(axis=0)) + math.log(NEARNESS)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.logaddexp(np.log(growth), nearness))
 
 
 def _log_volume_above(points: Array, reference: Array) -> Array:

@@ -25,11 +25,11 @@ Array = np.ndarray[Any, Any]
 #: Recipes drawn to choose one cell of the first design from: the farthest of few, so that corners do not always win.
 N_RIVALS_FIRST = 64
 #: Recipes drawn over the space, varied around the best known ones, and varied in each round of refinement.
-N_DRAWN, N_NEAR, N_REFINED = 2000, 400, 250
+N_DRAWN, N_NEAR, N_REFINED = 2000, 400, 200
 #: Width of the variation around known recipes, then of each round around the best candidates.
-WIDTHS = (0.15, 0.08, 0.03, 0.01)
+WIDTHS = (0.15, 0.1, 0.06, 0.03, 0.015, 0.007)
 #: Candidates that each round varies.
-N_PARENTS = 12
+N_PARENTS = 8
 #: A recipe whose chance lies below a gate is chosen only where nothing else is left. An expected gain can grow without
 #: bound towards a region nobody could measure, while the chance falls only as one over the failures: their product
 #: alone goes back there time and again. The gate, as a share of the prior chance, rises from the first to the second

@@ -168,6 +168,4 @@ def outcome_classes(observed: pd.DataFrame) -> Array:
     """Return the outcome class of each cell, ``ok`` where none is stated; shape (n,)."""
     if "outcome_class" not in observed.columns:
         return np.full(len(observed), "ok", dtype=object)
-    return np.array(
-        [v if isinstance(v, str) and v else "ok" for v in observed["outcome_class"]], dtype=object
-    )
+    return np.array([v if isinstance(v, str) and v else "ok" for v in observed["outcome_class"]], dtype=object)
