@@ -101,8 +101,8 @@ def print_skills(skills: Sequence[Skill]) -> None:
         output.print_across(headings, [[what, *cells] for what, *cells in zip(_MEASURES, *columns, strict=True)])
     if skills:
         output.print_line(
-            "\ntypical factor: what predictions are off by. CRPS: lower is better; less a baseline's, below 0 is "
-            "better. In brackets: 90 % interval from resampling publications."
+            "\ntypical factor: what predictions of a capacity or of a fade are off by. CRPS: lower is better; less a "
+            "baseline's, below 0 is better. In brackets: 90 % interval from resampling publications."
         )
 
 
