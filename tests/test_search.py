@@ -137,3 +137,17 @@ def test_a_baseline_is_a_reported_recipe_where_there_is_one():
     search = open_search(space)
     search.baseline(model, space.frame([]))
     assert search.choices[0].recipe["x0"].iloc[0] > 0.99
+
+
+def test_a_long_list_is_searched_near_its_best_rows():
+    space = cube(4)
+    spot = np.array([0.3, 0.6, 0.5, 0.8])
+    rows = pd.DataFrame(np.random.default_rng(1).random((30_000, 4)), columns=list(space.names))
+    worth = -((rows.to_numpy() - spot) ** 2).sum(axis=1)
+    search = open_search(space, candidates=rows)
+    search.by_gain(certain(lambda r: -((r.to_numpy(dtype=float) - spot) ** 2).sum(axis=1), space), 3)
+    places = [c.place for c in search.choices]
+    assert len(set(places)) == 3
+    # The best of 2,000 drawn rows would be the fifteenth best of all.
+    assert (worth > worth[places[0]]).sum() <= 3
+    assert (search.choices[0].recipe.to_numpy(dtype=float)[0] == rows.to_numpy()[places[0]]).all()

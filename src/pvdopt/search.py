@@ -15,7 +15,7 @@ import pandas as pd
 
 from pvdopt.candidates import N_LISTED, draw_recipes, vary_recipes
 from pvdopt.errors import NothingToPropose
-from pvdopt.gain import Gain
+from pvdopt.gain import N_ROWS, Gain
 from pvdopt.observed import Known
 from pvdopt.space import SearchSpace
 from pvdopt.usability import Usability, squared_differences
@@ -188,10 +188,13 @@ class Search:
         def score(recipes: pd.DataFrame) -> Array:
             return gain.log_marginal(recipes) + self._log_weight(recipes)
 
-        pool = self._draw(N_DRAWN if self.space.n_settings(N_LISTED) is None else N_LISTED)
+        if self._listed is not None:
+            return self._score_listed(self._listed, score)
+        is_small = self.space.n_settings(N_LISTED) is not None
+        pool = self._draw(N_LISTED if is_small else N_DRAWN)
         scores = score(pool)
         n_spread = len(pool)
-        if self._listed is not None or self.space.n_settings(N_LISTED) is not None or n_spread == 0:
+        if is_small or n_spread == 0:
             return pool, scores, n_spread
         seen = self._taken | set(self.space.keys(pool))
         parents, count = gain.leaders(N_PARENTS), N_NEAR
@@ -205,3 +208,26 @@ class Search:
                 scores = np.concatenate([scores, score(children)])
             parents, count = pool.iloc[np.argsort(-scores, kind="stable")[:N_PARENTS]], N_REFINED
         return pool, scores, n_spread
+
+    def _score_listed(
+        self, listed: pd.DataFrame, score: Callable[[pd.DataFrame], Array]
+    ) -> tuple[pd.DataFrame, Array, int]:
+        """Return what :meth:`_score_pool` does, of a list: all of it, or of a long one some and those near the best."""
+        if len(listed) <= N_LISTED:
+            return listed, score(listed), len(listed)
+        rows = np.sort(self._rng.choice(len(listed), N_DRAWN, replace=False))
+        scores = score(listed.iloc[rows])
+        for _ in WIDTHS:
+            parents = listed.iloc[rows[np.argsort(-scores, kind="stable")[:N_PARENTS]]]
+            distance = _distance_to(self.space, listed, parents)
+            distance[rows] = np.inf
+            near = np.argpartition(distance, N_NEAR)[:N_NEAR]
+            rows = np.concatenate([rows, near])
+            scores = np.concatenate([scores, score(listed.iloc[near])])
+        return listed.iloc[rows], scores, N_DRAWN
+
+
+def _distance_to(space: SearchSpace, recipes: pd.DataFrame, others: pd.DataFrame) -> Array:
+    """Return each recipe's squared distance to the nearest of a few others, shape (n,)."""
+    blocks = [recipes.iloc[k : k + N_ROWS] for k in range(0, len(recipes), N_ROWS)]
+    return np.concatenate([squared_differences(space, b, others).sum(axis=0).min(axis=1) for b in blocks])
