@@ -386,7 +386,7 @@ def test_status_tells_what_is_open_and_how_the_lab_compares(lco: Campaign) -> No
     assert status.counts == {"complete": 2, "partial": 1, "failed": 1, "proposed": 1}
     assert [(p.id, p.waits_for) for p in status.pending] == [
         ("P003", ["retention"]),
-        ("P005", ["capacity", "retention", "areal_capacity"]),
+        ("P005", ["capacity", "retention"]),
     ]
     level = {level.outcome: level for level in status.lab}
     assert (level["capacity"].n, level["capacity"].inside) == (3, 3)

@@ -18,6 +18,8 @@ from pvdopt.surrogates.kernel import ProcessKernel, equal_levels
 NEAR_LOG_LENGTH = float(np.log(0.5))
 #: What sharing a level adds to nearness, beside the settings' own mean correlation (judgement, unverified).
 LEVEL_WEIGHTS = {"cathode": 0.6, "cathode_family": 0.4, "electrolyte": 0.3, "method_family": 0.1}
+#: A substrate up to here was not heated: that is what silence about it is taken for.
+NOT_HEATED_C = 30.0
 #: Settings shown with a near cell, in this order.
 SHOWN = ("bias_v", "anneal_kind", "anneal_temperature_c", "thickness_um", "electrolyte", "method")
 
@@ -124,7 +126,9 @@ def _gaps(evidence: Evidence, recipe: pd.Series) -> Iterator[str]:
             counts = stated == value if value != "furnace" else stated.isin(["furnace", "unspecified"])
             if not counts.any():
                 yield f"{name} {value}: not stated for any {cathode} cell"
-        elif not (name == "bias_v" and value == 0):
+        elif not (name == "bias_v" and value == 0) and not (
+            name == "substrate_temperature_c" and value <= NOT_HEATED_C
+        ):
             yield from _number_gap(name, float(value), stated.astype(float), str(cathode))
 
 

@@ -75,7 +75,10 @@ class OwnCells:
         if cell.status in ("failed", "vetoed", "discarded"):
             return []
         known = self.outcomes(cell)
-        return [o.name for o in self.objectives if o.name not in known]
+        wanted = [o.name for o in self.objectives if o.name not in known]
+        # The one follows from the other and the thickness: only the first is to be measured.
+        follows = {"capacity", "areal_capacity"} <= set(wanted)
+        return [name for name in wanted if not (follows and name == "areal_capacity")]
 
     def status(self, cell: CellState) -> str:
         """Return a cell's status; complete also where the missing outcome follows from another."""

@@ -1,0 +1,93 @@
+"""The README is kept true: its commands are run in order, in an empty folder, and what it shows is what comes out.
+
+A ```console block holds commands (lines after ``$ ``) and what they print. Numbers may differ in their digits between
+machines; the words around them may not. Which recipe is proposed may, so blocks are compared without their table of
+recipes where a comment ``<!-- recipes vary -->`` stands before them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Step:
+    command: str
+    shown: tuple[str, ...]
+    recipes_vary: bool
+
+
+def read_steps(text: str) -> list[Step]:
+    steps = []
+    for match in re.finditer(r"(<!-- recipes vary -->\n)?```console\n(.*?)```", text, re.DOTALL):
+        for part in re.split(r"(?m)^\$ ", match[2])[1:]:
+            command, _, shown = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, shown = shown.partition("\n")
+                command = command[:-1] + more.strip()
+            steps.append(Step(command.strip(), tuple(shown.splitlines()), match[1] is not None))
+    return steps
+
+
+def bare(line: str) -> str:
+    """Return a line without digits, signs and spacing."""
+    return re.sub(r"[\s\d.,+-]+", " ", line).strip()
+
+
+STEPS = read_steps(README)
+
+
+def test_the_two_commands_stand_in_the_readme_and_the_makefile():
+    targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    for word in ("suggest", "test"):
+        assert f"make {word}" in README
+        assert word in targets
+
+
+def test_the_readme_shows_commands():
+    assert sum(step.command.startswith("pvdopt ") for step in STEPS) >= 10
+
+
+def test_commands_of_the_readme_run_and_print_what_it_shows(tmp_path):
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "PVDOPT_AUTHOR": "reader",
+    }
+    for step in STEPS:
+        if step.command.startswith("make "):
+            continue
+        done = subprocess.run(
+            step.command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == 0, f"{step.command}\n{printed}"
+        if step.recipes_vary:
+            continue
+        lines = {bare(line) for line in printed.splitlines()}
+        missing = [line for line in step.shown if line.strip() not in ("", "...") and bare(line) not in lines]
+        assert not missing, f"{step.command}\nnot printed: {missing}\nprinted:\n{printed}"
+
+
+def test_a_step_that_prints_something_else_is_seen():
+    steps = read_steps("```console\n$ pvdopt one \\\n  two\nout 1\n$ pvdopt three\n```\n")
+    assert [s.command for s in steps] == ["pvdopt one two", "pvdopt three"]
+    assert steps[0].shown == ("out 1",)
+    assert bare("a 1.5 b") == bare("a 27 b") != bare("a 1 c")
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_links_point_to_files(name):
+    assert (ROOT / name).exists()
