@@ -46,6 +46,8 @@ def test_log_expected_improvement_keeps_ranking_where_floats_give_zero():
     score = acq.log_expected_improvement(mean, np.ones(60), 0.0)
     assert np.isfinite(score).all()
     assert (np.diff(score) < 0).all()
+    tail = -0.5 * mean[-1] ** 2 - 0.5 * math.log(2 * math.pi) - 2 * math.log(-mean[-1])
+    assert score[-1] - tail == pytest.approx(0.0, abs=0.01)
     # No step where one branch hands over to the next.
     around = np.array([-1e3 * (1 - 1e-9), -1e3 * (1 + 1e-9), -1 + 1e-12, -1 - 1e-12])
     value = acq.log_expected_improvement(around, np.ones(4), 0.0)

@@ -135,6 +135,17 @@ def test_variation_redraws_what_a_flipped_parent_brings():
     assert (children["thickness_um"].between(0.6, 1.7)).mean() > 0.9
 
 
+def test_variation_neither_piles_up_at_a_bound_nor_stands_still():
+    space = SearchSpace([Continuous("a", 0, 1), Stepped("b", 0, 30, step=10), Continuous("c", 0, 1)])
+    parent = space.frame([{"a": 0.0, "b": 10.0, "c": 0.5}])
+    children = candidates.vary_recipes(space, parent, 400, 0.05, np.random.default_rng(0))
+    # A step across the bound is turned back inside: a change of this setting is one, whatever its sign.
+    alone = (children["b"] == 10.0) & (children["c"] == 0.5)
+    assert alone.sum() > 48
+    # A step is far wider than the width asked for, and still taken, either way.
+    assert {0.0, 20.0} <= set(children["b"])
+
+
 @pytest.mark.parametrize(
     ("constraints", "names"),
     [
