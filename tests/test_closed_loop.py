@@ -172,9 +172,10 @@ def test_a_rig_that_fails_makes_a_lab_error_with_its_last_words(
 
 
 def test_a_rig_that_always_fails_is_taken_to_be_broken(plain: Campaign, tmp_path: Path) -> None:
-    report = ClosedLoop(plain, make_rig(tmp_path, "raise SystemExit(3)\n"), 20, 4).run()
+    report = ClosedLoop(plain, make_rig(tmp_path, "raise SystemExit('no vacuum')\n"), 20, 4).run()
     assert (report.stopped, report.done_now) == ("evaluator_fails", 5)
     assert "look at the command" in report.notes[0]
+    assert report.notes[0].endswith("The last one: exit code 1: no vacuum")
 
 
 def test_a_command_that_cannot_be_started_is_the_callers_mistake(plain: Campaign) -> None:

@@ -313,8 +313,10 @@ class ClosedLoop:
                 break
         notes = []
         if stopped == "evaluator_fails":
+            cause = self.campaign.own_cells().state.cells[cell_id].cause
             notes.append(
                 f"{N_FAILURES} evaluations failed one after the other; look at the command, then run it again."
+                + (f" The last one: {cause}" if cause else "")
             )
         return LoopReport(n_done, done_now, failed, resumed, stopped, self.campaign.pareto(believed=False), notes)
 

@@ -39,6 +39,23 @@ def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: 
     assert json.loads(run("status", "rig", "--json").out)["counts"]["complete"] == 3
 
 
+def test_a_broken_rig_is_a_failure_of_the_command(run: Any, rig: str, tmp_path: Path) -> None:
+    (tmp_path / "rig.py").write_text("raise SystemExit('no vacuum')")
+    done = run("study", "run", "rig", "--budget", 8, "--command", rig)
+    assert done.code == 1
+    assert "no vacuum" in done.err
+
+
+def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pvdopt.closed_loop.CommandEvaluator.evaluate", interrupt)
+    done = run("study", "run", "rig", "--budget", 2, "--command", rig)
+    assert done.code == 130
+    assert "the same command goes on from there" in done.err
+
+
 def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: str) -> None:
     done = run("study", "run", "rig", "--budget", 2, "--virtual-lab", "--seed", 3, "--csv")
     assert done.code == 0, done.err

@@ -29,7 +29,7 @@ def run(
         typer.Option(
             "--command",
             metavar="'PROGRAM ...'",
-            help="Evaluate with your own program: it reads the recipe as JSON on stdin and writes outcomes as JSON.",
+            help="Evaluate with your own program, run once a cell.",
         ),
     ] = None,
     surrogate: Annotated[
@@ -50,6 +50,10 @@ def run(
 
     Name who evaluates: --command, --surrogate or --virtual-lab. Prints the evaluated recipes that none beats. Each
     result is recorded at once, so that a study can be broken off (Ctrl-C) and run again.
+
+    A program of yours reads {"id": "P001", "recipe": {"thickness_um": 0.8, ...}, "protocol": {"cycles": 100, ...}}
+    on standard input, with null for a setting that does not apply, and writes {"capacity": 57.2, "retention": 0.93}
+    or {"outcome_class": "cracked"} on standard output. Five failures in a row stop the study, with exit code 1.
     """
     form = output.choose_form(as_json, as_csv)
     if (command is not None) + surrogate + virtual_lab != 1:
@@ -67,8 +71,12 @@ def run(
             evaluator = SurrogateEvaluator(campaign)
         else:
             evaluator = VirtualLabEvaluator(seed)
-        with output.progress_bar() as progress:
-            report = ClosedLoop(campaign, evaluator, budget, batch, held or None, progress).run()
+        try:
+            with output.progress_bar() as progress:
+                report = ClosedLoop(campaign, evaluator, budget, batch, held or None, progress).run()
+        except KeyboardInterrupt:
+            output.say("Broken off. What was evaluated is recorded; the same command goes on from there.")
+            raise typer.Exit(130) from None
         if form == "json":
             output.print_json(report)
         elif form == "csv":
@@ -76,6 +84,8 @@ def run(
         else:
             print_recipes(campaign, report.front)
     _say_how_it_ended(report)
+    if report.stopped == "evaluator_fails":
+        raise typer.Exit(1)
 
 
 def _say_how_it_ended(report: LoopReport) -> None:
