@@ -8,6 +8,7 @@ from pvdopt.acquisition import expected_improvement, hypervolume
 from pvdopt.gain import Front, Gain, draw_scalarisations, log_chance_to_meet, signed_medians
 from pvdopt.objectives import Objective
 from pvdopt.space import Continuous, SearchSpace
+from pvdopt.surrogates.base import Prediction
 from simple_models import FADE, IDENTITY, LOG, FixedModels, SimpleModels
 
 SPACE = SearchSpace([Continuous("a", 0.0, 1.0)])
@@ -103,6 +104,15 @@ def test_chances_to_meet_a_threshold(link, mean, threshold, chance):
     limits = [Objective("w", maximize=None, threshold=threshold)]
     found = float(np.exp(log_chance_to_meet(models.predict(line(1)), limits)[0]))
     assert found == pytest.approx(chance, abs=0.1)
+
+
+def test_the_chance_of_a_cell_agrees_with_its_interval():
+    values = {name: np.array([number]) for name, number in {"mean": 1.0, "std": 0.2}.items()}
+    belief = Prediction(**values, offset_std=np.array([1.0]), noise_std=np.array([0.5]), link=IDENTITY, factor=1.3)
+    low = float(belief.interval(0.8)[0][0])
+    limits = [Objective("w", maximize=None, threshold=low)]
+    assert np.exp(log_chance_to_meet({"w": belief}, limits, as_cell=True))[0] == pytest.approx(0.9)
+    assert np.exp(log_chance_to_meet({"w": belief}, limits))[0] > 0.99
 
 
 @pytest.mark.parametrize("m", [2, 3])

@@ -69,8 +69,17 @@ def signed_medians(predictions: Mapping[str, Prediction], goals: Sequence[Object
     return np.stack([o.sign * predictions[o.name].median() for o in goals], axis=1)
 
 
-def log_chance_to_meet(predictions: Mapping[str, Prediction], limits: Sequence[Objective]) -> Array:
-    """Return the log of the chance that every constraint outcome reaches its threshold; shape (n,)."""
+def log_chance_to_meet(
+    predictions: Mapping[str, Prediction], limits: Sequence[Objective], *, as_cell: bool = False
+) -> Array:
+    """Return the log of the chance that every constraint outcome reaches its threshold; shape (n,).
+
+    Parameters
+    ----------
+    as_cell : bool
+        Ask it of a new cell in this laboratory, as intervals do, and not of the recipe's effect, by which recipes
+        are told apart.
+    """
     n = len(next(iter(predictions.values())))
     total = np.zeros(n)
     for limit in limits:
@@ -81,7 +90,8 @@ def log_chance_to_meet(predictions: Mapping[str, Prediction], limits: Sequence[O
             total += np.where(p.median() >= float(limit.threshold or 0.0), 0.0, -np.inf)
             continue
         turn = 1.0 if p.link.increasing else -1.0
-        total += log_probability_at_least(turn * p.mean, p.std, turn * wanted)
+        std = p.total_std if as_cell else p.std
+        total += log_probability_at_least(turn * p.mean, std, turn * wanted)
     return np.maximum(total, -1e4)
 
 

@@ -317,7 +317,9 @@ class Proposer:
             best = {o.name: float(o.sign * achieved[:, j].max()) for j, o in enumerate(self.goals)}
             volume = hypervolume(achieved, reference) if len(self.goals) > 1 else 0.0
         medians = {o.name: predictions[o.name].median() for o in self.goals if o.name in predictions}
-        meets = np.exp(log_chance_to_meet(predictions, self.limits)) if predictions and self.limits else None
+        meets = None
+        if predictions and self.limits:
+            meets = np.exp(log_chance_to_meet(predictions, self.limits, as_cell=True))
         return [
             Grounds(
                 medians={name: float(values[k]) for name, values in medians.items()},

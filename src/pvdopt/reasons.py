@@ -27,7 +27,7 @@ class Grounds:
     chance : float
         Chance of a usable cell.
     meets : float or None
-        Chance that the constraints on outcomes hold; None without any.
+        Chance that the constraints on outcomes hold for the cell; None without any.
     is_first : bool
         Whether it belongs to the first design, chosen for its distance to what is known.
     """
@@ -68,7 +68,8 @@ def choose_purpose(
 def write_reason(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
     """Return the sentence shown with a proposal."""
     parts = [_for_what(purpose, grounds, goals)]
-    if grounds.gain is not None and goals:
+    # With several objectives a gain is told by comparison, and what it cannot be compared with was just said.
+    if grounds.gain is not None and (len(goals) == 1 or (goals and grounds.best)):
         parts.append(_gain(grounds.gain, grounds.share, goals))
     if grounds.meets is not None:
         parts.append(f"chance that the thresholds are met {grounds.meets:.0%}")
