@@ -423,6 +423,20 @@ def test_the_best_is_among_measured_recipes_that_keep_the_thresholds(lco: Campai
         assert cell.id in ("P001", "P002", "P003")
 
 
+def test_a_cell_made_outside_the_limits_is_left_out_of_the_best_and_told(lco: Campaign) -> None:
+    assert lco.best().notes == []
+    lco.record({"id": "P005", "bias_kind": "dc", "capacity": 65})
+    best = lco.best()
+    assert {c.outcome: c.id for c in best.measured}["capacity"] == "P003"
+    assert best.notes == ["Left out, being made outside the limits of the campaign file: P005."]
+
+
+def test_a_cell_made_off_the_steps_is_refused_an_edit_for_being_made(lco: Campaign) -> None:
+    lco.record({"id": "P005", "thickness_um": 0.8004, "anneal_kind": "furnace", "anneal_temperature_c": 585})
+    with pytest.raises(DataInvalid, match="P005: is made already and cannot be edited"):
+        lco.edit("P005", {"thickness_um": 1})
+
+
 def test_before_the_first_cell_the_best_is_a_reported_recipe(tmp_path: Path) -> None:
     with make_lco(tmp_path / "lco") as campaign:
         best = campaign.best()

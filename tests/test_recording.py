@@ -148,8 +148,8 @@ BAD = {
     "unit of another kind": (
         "id,capacity [mAh/cm2]\nP001,57\n",
         [
-            "row 1, capacity: 'mAh/cm2' does not convert to 'uAh/cm2/um'. A capacity per mass needs a density, one per "
-            "area a thickness: each has a column of its own, got 'mAh/cm2'."
+            "row 1, capacity: 'mAh/cm2' does not convert to 'uAh/cm2/um'. A capacity per area goes into "
+            "areal_capacity; one per mass needs a density, got 'mAh/cm2'."
         ],
     ),
     "no row": ("id,capacity\n", ["must hold at least one row below its header."]),

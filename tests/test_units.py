@@ -176,7 +176,7 @@ def test_missing_is_none(text, unit):
         ("5 um ± 3 %", "um", "one unit"),
         ("5 uAh/cm2 um", "uAh/cm2/um", "does not convert"),
         ("137 mAh/g", "uAh/cm2/um", "needs a density"),
-        ("64 uAh/cm2", "uAh/cm2/um", "one per area a thickness"),
+        ("64 uAh/cm2", "uAh/cm2/um", "areal_capacity"),
         ("0.5 C", "uA/cm2", "c_rate"),
         ("30 °C", "1/h", "'degC' is not known"),
         ("10 uA/cm2", "1/h", "current_ua_cm2"),

@@ -83,6 +83,16 @@ def measured_recipes(own: OwnCells) -> pd.DataFrame:
     return pd.concat([recipes, observed[names]], axis=1)[kept]
 
 
+def _say_left_out(own: OwnCells, measured: pd.DataFrame) -> list[str]:
+    """Say which measured cells are no candidates because their recipes, as made, may not be made again."""
+    observed = own.observed()
+    usable = observed["outcome_class"].isin(["ok"]) & observed[[o.name for o in own.objectives]].notna().any(axis=1)
+    ids = [str(i) for i in observed.index[np.asarray(usable, dtype=bool)] if i not in measured.index]
+    if not ids:
+        return []
+    return [f"Left out, being made outside the limits of the campaign file: {', '.join(ids)}."]
+
+
 def meets_thresholds(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Flags:
     """Return which rows keep the thresholds of outcomes without a direction, as far as these are known."""
     kept = np.ones(len(frame), dtype=bool)
@@ -103,7 +113,7 @@ def best(own: OwnCells, beliefs: Beliefs) -> Best:
     from pvdopt.observed import known_recipes
 
     measured = measured_recipes(own)
-    notes = []
+    notes = _say_left_out(own, measured)
     recipes = measured
     if not len(measured):
         recipes = known_recipes(own.space, beliefs.evidence)

@@ -17,6 +17,7 @@ from pvdopt.campaign_reports import Forecast, Suggestion
 from pvdopt.candidates import draw_recipes
 from pvdopt.cells import closest, is_empty
 from pvdopt.errors import ConfigInvalid, DataInvalid, NothingToPropose, Problem, UsageError
+from pvdopt.ledger.changes import not_editable
 from pvdopt.ledger.values import unknown_cell
 from pvdopt.observed import check_observed, sort_out
 from pvdopt.own_cells import OwnCells
@@ -285,6 +286,9 @@ def edit(beliefs: Beliefs, own: OwnCells, cell_id: str, changes: Mapping[str, An
     cell = own.state.cells.get(cell_id)
     if cell is None:
         raise DataInvalid(unknown_cell(cell_id, own.state.cells))
+    # Before the settings are looked at: those of a made cell need not lie on the steps.
+    if cell.status != "proposed":
+        raise DataInvalid(not_editable(cell_id, is_vetoed=cell.status == "vetoed"))
     space = beliefs.space
     settings = {**own.settings(cell), **changes}
     cleared = space.clear(space.frame([settings])).iloc[0]

@@ -75,7 +75,7 @@ _TEMPERATURES = {
 }
 #: What to say when a unit of another kind turns up where these are wanted.
 _HINTS = {
-    "uAh/cm2/um": "A capacity per mass needs a density, one per area a thickness: each has a column of its own",
+    "uAh/cm2/um": "A capacity per area goes into areal_capacity; one per mass needs a density",
     "uA/cm2": "A C-rate goes into c_rate, a current into this only after division by the area",
     "1/h": "A current density goes into current_ua_cm2",
     "C": "Write a temperature such as 650, 650 C or 923 K",

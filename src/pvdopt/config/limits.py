@@ -97,7 +97,7 @@ def _equipment(content: ConfigFile, declared: Declared) -> Iterator[Constraint]:
     if machine.methods is not None:
         yield from _without("method", declared, machine.methods, "the lab does not have this method")
     if machine.substrates is not None:
-        yield from _without("substrate", declared, machine.substrates, "the substrate is not in stock")
+        yield from _without("substrate", declared, machine.substrates, "the substrate is not in stock, see [machine]")
     if machine.bias_supplies is not None:
         kept = ("none", *machine.bias_supplies)
         yield from _without("bias_kind", declared, kept, "the lab has no such bias supply")

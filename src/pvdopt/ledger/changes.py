@@ -105,6 +105,13 @@ def plan_veto(fold: Fold, cell_id: str, why: str) -> list[Draft]:
     return [Draft("vetoed", cell_id, {"why": _read_why(why)})]
 
 
+def not_editable(cell_id: str, *, is_vetoed: bool) -> Problem:
+    """Return the problem of a cell whose recipe is no plan any more."""
+    what = "is vetoed" if is_vetoed else "is made already"
+    todo = "What was made instead is recorded with `pvdopt record` or `pvdopt correct`"
+    return Problem(f"{what} and cannot be edited", todo=todo, row=cell_id)
+
+
 def plan_edit(
     fold: Fold, cell_id: str, changes: Mapping[str, object], predicted: Mapping[str, Any] | None
 ) -> list[Draft]:
@@ -117,9 +124,7 @@ def plan_edit(
     """
     cell = known_cell(fold, cell_id)
     if cell.is_recorded or cell.vetoed is not None:
-        what = "is vetoed" if cell.vetoed is not None else "is made already"
-        todo = "What was made instead is recorded with `pvdopt record` or `pvdopt correct`"
-        raise DataInvalid(Problem(f"{what} and cannot be edited", todo=todo, row=cell_id))
+        raise DataInvalid(not_editable(cell_id, is_vetoed=cell.vetoed is not None))
     wanted = read_recipe(changes, known=fold.setting_names, row=cell_id)
     new = {
         name: value
