@@ -1,5 +1,7 @@
 """Reasons: the word for a purpose and one plain sentence."""
 
+from dataclasses import replace
+
 import pytest
 
 from pvdopt.objectives import Objective
@@ -89,3 +91,21 @@ def test_purposes(medians, goals, front, more, purpose):
 )
 def test_sentences(purpose, given, goals, sentence):
     assert write_reason(purpose, given, goals) == sentence
+
+
+def test_before_the_first_own_cell_nothing_is_called_achieved():
+    goals = [Objective("capacity"), Objective("retention")]
+    told = Grounds(
+        medians={"capacity": 50.0, "retention": 0.9},
+        best={"capacity": 55.0, "retention": 0.8},
+        gain=1.0,
+        share=0.1,
+        chance=0.9,
+        meets=None,
+        is_reported=True,
+    )
+    for purpose in ("trade-off", "explore", "exploit"):
+        sentence = write_reason(purpose, told, goals)
+        assert "achieved" not in sentence
+        assert "reported recipe" in sentence
+        assert "achieved" in write_reason(purpose, replace(told, is_reported=False), goals)

@@ -30,11 +30,12 @@ EFFECTS: tuple[str, ...] = ("cathode_class", "cathode_family", "electrolyte")
 #: Outcomes that physics and reported cells know something about.
 KNOWN_OUTCOMES = ("capacity", "retention")
 
-#: Assumptions about silence, shown by ``pvdopt explain``; all judgements (unverified).
+#: Assumptions about silence; all judgements (unverified). The README lists them for the reader.
 ASSUMPTIONS = {
     "bias_v": "a sputter paper silent on bias used none (p = 0.9), else -50 V",
     "substrate_temperature_c": "a paper silent on it did not heat the substrate (p = 0.8), else 300 C",
-    "anneal_temperature_c": "an anneal without a temperature was one of those reported elsewhere",
+    "anneal_temperature_c": "an anneal without a temperature was one of those reported elsewhere; how well a layered "
+    "oxide crystallised is taken as after 700 C (p = 0.9), else 500 C, where neither anneal nor its absence is stated",
     "thickness_um": "without a thickness the capacity is taken at 0.5 um, with a wider error",
     "current_ua_cm2": "a current not stated was 10 uA/cm2",
 }

@@ -329,6 +329,7 @@ class Proposer:
                 chance=float(chance[k]),
                 meets=None if meets is None else float(meets[k]),
                 is_first=c.is_first,
+                is_reported=self.is_informed and len(search.known.measured) == 0,
             )
             for k, c in enumerate(search.choices)
         ]

@@ -30,6 +30,8 @@ class Grounds:
         Chance that the constraints on outcomes hold for the cell; None without any.
     is_first : bool
         Whether it belongs to the first design, chosen for its distance to what is known.
+    is_reported : bool
+        Whether "the best so far" are reported recipes as predicted for this laboratory, for want of own cells.
     """
 
     medians: Mapping[str, float]
@@ -39,6 +41,7 @@ class Grounds:
     chance: float
     meets: float | None
     is_first: bool = False
+    is_reported: bool = False
 
 
 def choose_purpose(
@@ -70,7 +73,7 @@ def write_reason(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective])
     parts = [_for_what(purpose, grounds, goals)]
     # With several objectives a gain is told by comparison, and what it cannot be compared with was just said.
     if grounds.gain is not None and (len(goals) == 1 or (goals and grounds.best)):
-        parts.append(_gain(grounds.gain, grounds.share, goals))
+        parts.append(_gain(grounds, goals))
     if grounds.meets is not None:
         parts.append(f"chance that the thresholds are met {grounds.meets:.0%}")
     parts.append(f"chance of a usable cell {grounds.chance:.0%}")
@@ -88,8 +91,14 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) ->
         return "Explore: far from every recipe tried so far, to cover the space"
     figures = f"{_figures(grounds.medians, goals)} predicted"
     if purpose == "trade-off":
-        return f"Trade-off: {figures}, a balance that nothing achieved so far beats"
-    achieved = f"{_figures(grounds.best, goals)} achieved" if grounds.best else "nothing achieved here yet"
+        so_far = (
+            "no reported recipe is predicted to beat here" if grounds.is_reported else "nothing achieved so far beats"
+        )
+        return f"Trade-off: {figures}, a balance that {so_far}"
+    achieved = "nothing achieved here yet"
+    if grounds.best:
+        whose = "at best predicted here of reported recipes" if grounds.is_reported else "achieved"
+        achieved = f"{_figures(grounds.best, goals)} {whose}"
     return f"{'Explore, being uncertain' if purpose == 'explore' else 'Exploit'}: {figures}, {achieved}"
 
 
@@ -101,9 +110,10 @@ def _quantity(value: float, unit: str | None) -> str:
     return f"{value:.3g} {unit}" if unit not in (None, "", "1") else f"{value:.3g}"
 
 
-def _gain(gain: float, share: float | None, goals: Sequence[Objective]) -> str:
-    if len(goals) == 1:
-        return f"expected gain {_quantity(gain, goals[0].unit)}"
-    if share is None:
+def _gain(grounds: Grounds, goals: Sequence[Objective]) -> str:
+    if len(goals) == 1 and grounds.gain is not None:
+        return f"expected gain {_quantity(grounds.gain, goals[0].unit)}"
+    if grounds.share is None:
         return "nothing achieved yet to compare the gain with"
-    return f"expected gain {100.0 * share:.3g} % of the hypervolume achieved"
+    whose = "of those reported recipes" if grounds.is_reported else "achieved"
+    return f"expected gain {100.0 * grounds.share:.3g} % of the hypervolume {whose}"
