@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pvdopt import materials, physics
-from pvdopt.columns import vocabulary
 from pvdopt.features import CategoryInput, Input, NumberInput, input_of_parameter
 from pvdopt.objectives import Protocol
 from pvdopt.parameters import Categorical, Parameter
@@ -396,8 +395,3 @@ def _column(frame: pd.DataFrame, name: str) -> Array:
     if name not in frame.columns:
         return np.full(len(frame), np.nan)
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-
-
-def known_column(name: str) -> bool:
-    """Return whether the vocabulary declares a column."""
-    return name in vocabulary()
