@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
+# A worker a core, each with one thread for linear algebra: more of them only wait for one another.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .DEFAULT_GOAL := help
 .PHONY: help suggest test test-long check lint format constraints clean
@@ -14,10 +16,10 @@ suggest: .venv/.installed ## set up and print the next recipes for configs/lco_l
 	@$(BIN)/pvdopt suggest lco_lipon.toml
 
 test: .venv/.installed-dev ## set up and run the tests (without the long ones)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-long: .venv/.installed-dev ## all tests, the long ones too
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: .venv/.installed-dev ## format, lint, types and the import contract, as CI checks them
 	$(BIN)/ruff format --check .

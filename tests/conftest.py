@@ -9,11 +9,7 @@ import pytest
 
 #: Set to "all" where nothing may be left out, as in continuous integration.
 REQUIRE = "PVDOPT_REQUIRE"
-_LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_LEFT_OUT] = {}
+_WANTED = "needs the program "
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -22,13 +18,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if shutil.which(program) is not None:
                 continue
             if os.environ.get(REQUIRE) == "all":
-                pytest.fail(f"needs the program {program}, and {REQUIRE}=all leaves nothing out", pytrace=False)
-            item.config.stash[_LEFT_OUT].setdefault(program, []).append(item.nodeid)
-            pytest.skip(f"needs the program {program}")
+                pytest.fail(f"{_WANTED}{program}, and {REQUIRE}=all leaves nothing out", pytrace=False)
+            pytest.skip(f"{_WANTED}{program}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for program, tests in sorted(config.stash[_LEFT_OUT].items()):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Read off the reports, which come back from worker processes too.
+    left_out: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _, found, program = reason.partition(_WANTED)
+        if found:
+            left_out.setdefault(program, []).append(report.nodeid)
+    for program, tests in sorted(left_out.items()):
         terminalreporter.write_line(
             f"left out for want of the program {program}: {', '.join(tests)} "
             f"(.ci/packages.txt names the Debian package)",

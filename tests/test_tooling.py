@@ -26,11 +26,11 @@ def test_plain(): pass
 """
 
 
-def run_pytest(folder: Path, require: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, require: str, workers: int = 0) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = system(name): x\n", encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(workers), str(folder)],
         env={**os.environ, "PVDOPT_REQUIRE": require},
         capture_output=True,
         text=True,
@@ -45,24 +45,27 @@ def sample(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_missing_program_is_named_and_its_test_left_out(sample: Path) -> None:
-    done = run_pytest(sample, require="")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_program_is_named_and_its_test_left_out(sample: Path, workers: int) -> None:
+    done = run_pytest(sample, require="", workers=workers)
     assert done.returncode == 0
     assert "left out for want of the program a-program-nobody-has: " in done.stdout
     assert "test_sample.py::test_with_program" in done.stdout
     assert "2 passed, 1 skipped" in done.stdout
 
 
-def test_a_missing_program_fails_where_everything_is_required(sample: Path) -> None:
-    done = run_pytest(sample, require="all")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_program_fails_where_everything_is_required(sample: Path, workers: int) -> None:
+    done = run_pytest(sample, require="all", workers=workers)
     assert done.returncode == 1
     assert "needs the program a-program-nobody-has, and PVDOPT_REQUIRE=all" in done.stdout
 
 
-def test_any_skip_fails_where_everything_is_required(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_any_skip_fails_where_everything_is_required(tmp_path: Path, workers: int) -> None:
     (tmp_path / "test_sample.py").write_text("import pytest\ndef test_it(): pytest.skip('why not')\n", encoding="utf-8")
     assert run_pytest(tmp_path, require="").returncode == 0
-    done = run_pytest(tmp_path, require="all")
+    done = run_pytest(tmp_path, require="all", workers=workers)
     assert done.returncode == 1
     assert "1 tests were skipped, and PVDOPT_REQUIRE=all leaves nothing out" in done.stdout
 
