@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pvdopt.campaign_reports import Shares
 from pvdopt.columns import column
 from pvdopt.evidence import Evidence
 from pvdopt.explain import NearCell, evidence_gaps, nearest_cells
@@ -97,6 +98,10 @@ class Beliefs:
 
     def fitted(self) -> OutcomeModels:
         """Return the fitted models, from the store where it holds those of the same fingerprint."""
+        return self._models
+
+    @cached_property
+    def _models(self) -> OutcomeModels:
         if self.store is None:
             return self.make().fit(self.observed)
         found = self.store.load(self.fingerprint())
@@ -161,6 +166,14 @@ def describe(beliefs: Beliefs, recipes: pd.DataFrame) -> pd.DataFrame:
     table = check_observed(beliefs.observed, beliefs.space, beliefs.objectives, beliefs.evidence)
     frame["usable_chance"] = Usability(beliefs.space).fit(table).chance(recipes[list(beliefs.space.names)])
     return frame
+
+
+def tell_shares(beliefs: Beliefs, recipes: pd.DataFrame) -> list[dict[str, Shares]]:
+    """Return for each recipe where what is known of it comes from, by outcome; empty where the models cannot tell."""
+    shares = beliefs.fitted().shares(recipes[list(beliefs.space.names)])
+    return [
+        {name: Shares(*(float(v) for v in parts[row])) for name, parts in shares.items()} for row in range(len(recipes))
+    ]
 
 
 # -- what it leans on --------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from pvdopt.beliefs import Beliefs
     from pvdopt.evidence import Evidence
+    from pvdopt.explaining import Explanation
     from pvdopt.ledger.ledger import Ledger
 
 __all__ = [
@@ -286,6 +287,27 @@ class Campaign:
         from pvdopt.suggesting import forecast
 
         return forecast(self.beliefs(self.own_cells()), self.read_recipes(recipes))
+
+    def explain(self, asked: str | Mapping[str, object], against: str | None = None) -> Explanation:
+        """Return everything behind the prediction of a cell, given by id, or of a recipe.
+
+        Parameters
+        ----------
+        against : str, optional
+            Cell whose recipe is the baseline; by default the best measured one, else the best reported one.
+
+        Raises
+        ------
+        DataInvalid
+            If a cell is unknown or the recipe is not complete.
+        UsageError
+            If recipe and baseline differ in too many settings.
+        """
+        from pvdopt.explaining import explain
+
+        own = self.own_cells()
+        recipe = asked if isinstance(asked, str) else self.read_recipes(asked)
+        return explain(self.beliefs(own), own, recipe, against)
 
     def add(self, recipe: Mapping[str, object], remark: str | None = None) -> str:
         """Add a cell the lab thought of itself, and return its id.

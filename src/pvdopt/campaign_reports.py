@@ -57,14 +57,38 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """What is known of a recipe by where it comes from, as shares of the variance that its effect has before any cell.
+
+    Attributes
+    ----------
+    physics : float
+        The part that is left: there physics alone speaks.
+    reported, own : float
+        The parts that reported cells took away, and own cells on top of them. The three add to 1.
+    """
+
+    physics: float
+    reported: float
+    own: float
+
+
+@dataclass(frozen=True)
 class Forecast:
-    """What is believed of given recipes; columns and lists as in :class:`Suggestion`."""
+    """What is believed of given recipes; columns and lists as in :class:`Suggestion`.
+
+    Attributes
+    ----------
+    shares : list of mapping of str to Shares
+        For each recipe, by outcome; empty where the models cannot tell.
+    """
 
     frame: pd.DataFrame
     leans_on: list[list[NearCell]]
     warnings: list[list[str]]
     notes: list[str]
     fingerprint: str
+    shares: list[dict[str, Shares]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.beliefs import INTERVAL, Beliefs, derive_seed, describe, general_notes, lean_on, n_reported
+from pvdopt.beliefs import (
+    INTERVAL,
+    Beliefs,
+    derive_seed,
+    describe,
+    general_notes,
+    lean_on,
+    n_reported,
+    tell_shares,
+)
 from pvdopt.campaign_reports import Forecast, Suggestion
 from pvdopt.candidates import draw_recipes
 from pvdopt.cells import closest, is_empty
@@ -278,7 +287,8 @@ def forecast(beliefs: Beliefs, recipes: pd.DataFrame) -> Forecast:
         warnings[place] = [f"outside the campaign's space: {s}" for s in sentences] + warnings[place]
     if recipes.index.name == "id":
         frame.insert(0, "id", list(recipes.index))
-    return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint())
+    shares = tell_shares(beliefs, recipes)
+    return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint(), shares)
 
 
 def edit(beliefs: Beliefs, own: OwnCells, cell_id: str, changes: Mapping[str, Any], ledger: Ledger | None) -> Forecast:

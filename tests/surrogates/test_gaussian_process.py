@@ -276,3 +276,38 @@ def test_many_rows_set_hyperparameters_on_some_and_predict_from_all(monkeypatch)
     assert len(model._alpha) == 80
     p = model.predict(table.frame)
     assert np.sqrt(np.mean((p.mean - table.y) ** 2)) < 0.1
+
+
+@pytest.mark.parametrize("kind", ["plain", "capacity", "retention"])
+def test_variances_fall_with_what_is_learned_and_end_at_the_prediction(kind):
+    table = TABLES[kind]()
+    model = GaussianProcess(n_restarts=0).fit(table)
+    found = asked("plain" if kind == "plain" else "evidence")
+    prior, after_reported, after_all = model.variances(found)
+    assert (prior >= after_reported - 1e-12).all()
+    assert (after_reported >= after_all).all()
+    p = model.predict(found)
+    assert after_all == pytest.approx(p.std**2 + p.offset_std**2, rel=1e-6)
+    if kind == "plain":
+        assert after_reported == pytest.approx(prior)
+    else:
+        # With the same hyperparameters, a model of the reported rows alone leaves what is said to be left after them.
+        reported = GaussianProcess(n_restarts=0).fit(table.subset(~table.own))
+        reported.theta = model.theta
+        reported._solve(reported._residual, reported._noise_var)
+        q = reported.predict(found)
+        if not (table.censor != 0).any():
+            assert after_reported == pytest.approx(q.std**2 + q.offset_std**2, rel=1e-6)
+
+
+def test_the_level_of_the_laboratory_is_told_with_its_deviation():
+    table = own_table((ONE, 20.0), (OTHER, 18.0), (ONE, 21.0))
+    low, high = (
+        GaussianProcess(n_restarts=0).fit(t).level() for t in (table, replace(table, y=table.y + 1.0 * table.own))
+    )
+    assert low is not None
+    assert high is not None
+    assert low[0] < high[0]
+    assert 0 < low[1] < 0.6
+    assert GaussianProcess(n_restarts=0).fit(table.subset(~table.own)).level() is None
+    assert GaussianProcess(n_restarts=0).fit(plain(5)).level() is None

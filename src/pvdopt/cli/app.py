@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.cli import campaigns, cells, config, doctor, ledger, models, proposals, results, study
+from pvdopt.cli import campaigns, cells, config, doctor, explanations, ledger, models, proposals, results, study
 from pvdopt.cli.arguments import with_usage
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "edit": (results.edit, results.CHANGE),
     "veto": (results.veto, results.CELL),
     "predict": (proposals.predict, proposals.PREDICT),
+    "explain": (explanations.explain, explanations.EXPLAIN),
     "evaluate": (models.evaluate, None),
     "best": (campaigns.best, None),
     "pareto": (campaigns.pareto, None),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pvdopt.campaign import Campaign, Forecast, Suggestion
+    from pvdopt.campaign_reports import Shares
     from pvdopt.explain import NearCell
     from pvdopt.objectives import Objective
 
@@ -93,11 +94,12 @@ def print_forecast(campaign: Campaign, forecast: Forecast, form: output.Form) ->
         output.print_csv(rows, list(forecast.frame.columns))
     elif form == "json":
         cells = [_row_as_json(campaign, row) for row in rows]
-        for cell, near, gaps in zip(cells, forecast.leans_on, forecast.warnings, strict=True):
-            cell.update(leans_on=near, warnings=gaps)
+        for cell, near, gaps, shares in zip(cells, forecast.leans_on, forecast.warnings, forecast.shares, strict=True):
+            cell.update(leans_on=near, warnings=gaps, shares=shares)
         output.print_json({"fingerprint": forecast.fingerprint, "recipes": cells, "notes": forecast.notes})
     else:
-        _print_cells(campaign, _labels(rows, forecast.frame.index), rows, forecast, campaign.space.fixed)
+        labels = _labels(rows, forecast.frame.index)
+        _print_cells(campaign, labels, rows, forecast, campaign.space.fixed, shares=forecast.shares)
     output.say_notes(forecast.notes)
 
 
@@ -129,9 +131,11 @@ def _print_cells(
     basis: Suggestion | Forecast,
     fixed: Mapping[str, Any],
     reasons: Sequence[str] = (),
+    shares: Sequence[Mapping[str, Shares]] = (),
 ) -> None:
     """Print recipes side by side, then why, where the evidence ends, and what the predictions lean on."""
     lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows)]
+    lines += share_lines(shares)
     numbers: dict[str, int] = {}
     for cell in (cell for near in basis.leans_on for cell in near):
         numbers.setdefault(cell.id, len(numbers) + 1)
@@ -169,6 +173,15 @@ def _outcome_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Ite
         yield ["usable chance", *(output.show(row["usable_chance"], digits=2) for row in rows)]
     if any(row.get("purpose") for row in rows):
         yield ["purpose", *(output.show(row.get("purpose")) for row in rows)]
+
+
+def share_lines(shares: Sequence[Mapping[str, Shares]]) -> Iterator[list[str]]:
+    """Yield what is known of recipes by where it comes from, a line an outcome; nothing where that is not told."""
+    for place, name in enumerate(dict.fromkeys(name for found in shares for name in found)):
+        if place == 0:
+            yield ["known, by physics/reported/own cells", *([""] * len(shares))]
+        parts = ([found[name].physics, found[name].reported, found[name].own] for found in shares)
+        yield [f"  {name}", *("/".join(f"{100 * part:.0f}" for part in each) + " %" for each in parts)]
 
 
 def _print_near(leans_on: Sequence[Sequence[NearCell]], numbers: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy.special import ndtri
@@ -189,3 +189,14 @@ class Surrogate(Protocol):
 
     def predict(self, recipes: pd.DataFrame) -> Prediction:
         """Predict complete recipes: every input column the table declared is present (NaN = not known)."""
+
+
+@runtime_checkable
+class TellsVariances(Protocol):
+    """A surrogate that knows its prior variance, and so what rows have taken from it."""
+
+    def variances(self, recipes: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """Return variances before any cell, after the reported and after all cells, each of shape (n,)."""
+
+    def level(self) -> tuple[float, float] | None:
+        """Return mean and deviation of this laboratory's level, model scale; None where it is not known."""

@@ -345,6 +345,48 @@ class GaussianProcess:
             covariance=covariance,
         )
 
+    def variances(self, recipes: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """Return the variance of what recipes truly give in this laboratory: before any cell, and what cells leave.
+
+        Returns
+        -------
+        prior, after_reported, after_all : ndarray of shape (n,)
+            Model scale squared, recipe effect and level together, each at most the one before. Hyperparameters are
+            those of all rows throughout, so that what rows add is all that differs.
+        """
+        n = len(recipes)
+        nothing = np.full(n, "", dtype=object)
+        design = encode(self._table.inputs, recipes)
+        rows = self._make_rows(recipes, design, nothing, nothing, np.ones(n, dtype=bool))
+        amplitude = self._amplitudes()
+        level_var = amplitude.get("source", 0.0)
+        prior = self._prior_variance(rows, amplitude) + level_var
+        if self._solved is None:
+            return prior, prior, prior
+        cross = self._cross(rows, amplitude) + np.where(self._rows.source == self._asking, level_var, 0.0)
+        covariance = self._rows_covariance(self._noise_var)
+        left = []
+        for picked in (np.flatnonzero(~self._rows.own), np.arange(len(self._rows.own))):
+            explained = cross[:, picked].T
+            if len(picked):
+                factor = np.linalg.cholesky(covariance[np.ix_(picked, picked)])
+                explained = solve_triangular(factor, explained, lower=True)
+            left.append(np.maximum(prior - np.einsum("ij,ij->j", explained, explained), 1e-12))
+        return prior, left[0], np.minimum(left[1], left[0])
+
+    def level(self) -> tuple[float, float] | None:
+        """Return mean and deviation of this laboratory's level above the sources' mean, model scale.
+
+        None where sources are not told apart or the laboratory has no row yet.
+        """
+        level_var = self._amplitudes().get("source", 0.0)
+        if self._solved is None or self._asking is None or level_var <= 0:
+            return None
+        level = np.where(self._rows.source == self._asking, level_var, 0.0)
+        by_level = solve_triangular(self._solved[0], level, lower=True)
+        left = max(level_var - float(by_level @ by_level), 0.0)
+        return float(level @ self._alpha), float(np.sqrt(left))
+
     def _cross(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
         """Return the covariance of the recipe effect with the training rows, shape (n, n_train)."""
         additive, product = self._kernel.parts(rows.design, self._rows.design, self.theta[: len(self._table.inputs)])

@@ -98,3 +98,11 @@ class Mixture:
             a.link,
             covariance,
         )
+
+    def variances(self, recipes: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """Return the variances of the Gaussian process; a forest has no prior to tell of."""
+        return self._gp.variances(recipes)
+
+    def level(self) -> tuple[float, float] | None:
+        """Return the level that the Gaussian process finds."""
+        return self._gp.level()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
 from pvdopt.surrogates import make_surrogate
-from pvdopt.surrogates.base import Prediction, Surrogate
+from pvdopt.surrogates.base import Prediction, Surrogate, TellsVariances
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.training import TrainingTable, plain_table
 
@@ -128,6 +128,29 @@ class OutcomeModels:
                 prediction = replace(prediction, mean=prediction.mean + np.log(self._thickness(recipes)))
             found[objective.name] = prediction
         return found
+
+    def shares(self, recipes: pd.DataFrame) -> dict[str, Array]:
+        """Return what is known of recipes by where it comes from, for each modelled outcome that can tell.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n, 3)
+            Shares of the variance that physics alone leaves to a recipe's effect in this laboratory: still left,
+            removed by reported cells, and by own cells on top of them. They add to 1.
+        """
+        full = self.complete(recipes)
+        found = {}
+        for name, model in self.models.items():
+            if isinstance(model, TellsVariances):
+                prior, after_reported, after_all = model.variances(full)
+                parts = (after_all, prior - after_reported, after_reported - after_all)
+                found[name] = np.stack([part / prior for part in parts], axis=1)
+        return found
+
+    def levels(self) -> dict[str, tuple[float, float]]:
+        """Return mean and deviation of this laboratory's level for each outcome whose model knows it, model scale."""
+        told = {name: model.level() for name, model in self.models.items() if isinstance(model, TellsVariances)}
+        return {name: level for name, level in told.items() if level is not None}
 
     def draw(self, recipes: pd.DataFrame, n_draws: int, rng: np.random.Generator) -> dict[str, Array]:
         """Return joint draws of the recipe effect in the outcomes' units, each of shape (n_draws, n_recipes).
