@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
+from collections.abc import Iterator
 
 import pytest
+
+from postgres_server import Server, find_program, running
 
 #: Set to "all" where nothing may be left out, as in continuous integration.
 REQUIRE = "PVDOPT_REQUIRE"
@@ -15,11 +17,26 @@ _WANTED = "needs the program "
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("system"):
         for program in marker.args:
-            if shutil.which(program) is not None:
+            if find_program(program) is not None:
                 continue
             if os.environ.get(REQUIRE) == "all":
                 pytest.fail(f"{_WANTED}{program}, and {REQUIRE}=all leaves nothing out", pytrace=False)
             pytest.skip(f"{_WANTED}{program}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own; whoever asks for it is marked ``system("postgres")``."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server, with what it takes to get in set in the environment, as a user would set it."""
+    for name, value in postgres_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return postgres_server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from pvdopt.campaign_folder import (
     CONFIG_FILE,
-    LEDGER_FILE,
     MODELS_FOLDER,
+    ledger_place,
     make_folder,
     require_campaign,
     write_export,
@@ -127,7 +127,8 @@ class Campaign:
         folder = Path(folder)
         require_campaign(folder)
         config = load_config(folder / CONFIG_FILE)
-        return cls(config, folder, Ledger.open(folder / LEDGER_FILE, author), config.seed)
+        place = ledger_place(folder, config.storage, config.name)
+        return cls(config, folder, Ledger.open(place, author), config.seed)
 
     @classmethod
     def preview(cls, config_path: str | Path, seed: int | None = None) -> Self:

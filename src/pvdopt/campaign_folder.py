@@ -1,6 +1,7 @@
 """A campaign's folder: its files, how it is made and how it is exported. Knows files, no model.
 
-``campaign.toml`` (with the files it names), ``ledger.sqlite`` and ``models/``, a cache that may be deleted.
+``campaign.toml`` (with the files it names), ``ledger.sqlite`` unless the campaign file names a database for the ledger,
+and ``models/``, a cache that may be deleted.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 from pvdopt.columns import vocabulary
 from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, PvdoptError
@@ -29,8 +32,14 @@ if TYPE_CHECKING:
 CONFIG_FILE = "campaign.toml"
 LEDGER_FILE = "ledger.sqlite"
 MODELS_FOLDER = "models"
+#: Before a campaign's name it makes a schema's, so that no campaign meets a schema of PostgreSQL's own or of others.
+_SCHEMA_PREFIX = "pvdopt_"
 #: What an export writes; a folder that holds nothing else may be written again.
 EXPORTED = ("cells.csv", "facts.json", "data_dictionary.csv", CONFIG_FILE)
+
+
+#: Names of what was being written when a process died; it belongs to nobody once that process is gone.
+_ASIDE = re.compile(r"\..+\.\d+\.aside")
 
 
 def make_folder(folder: Path, config_text: str, source: Path | None, author: str | None) -> None:
@@ -67,9 +76,55 @@ def make_folder(folder: Path, config_text: str, source: Path | None, author: str
             shutil.rmtree(aside, ignore_errors=True)
 
 
+def ledger_place(folder: Path, storage: str | None, name: str) -> Path | str:
+    """Return where a campaign's ledger lies: its file, or the URL with the schema that is this campaign's.
+
+    Several campaigns may share one database; a schema each, unless the URL names one, keeps them apart.
+    """
+    if storage is None:
+        return folder / LEDGER_FILE
+    if parse_qs(urlsplit(storage).query).get("schema"):
+        return storage
+    return f"{storage}{'&' if '?' in storage else '?'}schema={_SCHEMA_PREFIX}{name}"
+
+
+def find_ledger(folder: Path) -> Path | str:
+    """Return where the ledger of a folder lies, even if its campaign file cannot be used in any other respect."""
+    try:
+        campaign = tomllib.loads((folder / CONFIG_FILE).read_text(encoding="utf-8-sig"))["campaign"]
+        storage, name = campaign.get("storage"), campaign["name"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return folder / LEDGER_FILE
+    return ledger_place(folder, storage if isinstance(storage, str) else None, str(name))
+
+
+def _begin_ledger(place: Path | str, config: CampaignConfig, config_text: str, author: str | None) -> None:
+    """Create the ledger; one that is in the shared database already is gone on with, if it is of the same campaign.
+
+    Raises
+    ------
+    DataInvalid
+        If a campaign of that name was begun with another campaign file.
+    """
+    from pvdopt.ledger.ledger import Ledger
+
+    note = {"event": "created", "config": config_text, "fingerprint": config.fingerprint()}
+    try:
+        Ledger.create(place, config.name, author, note=note).close()
+    except DataInvalid:
+        if isinstance(place, Path):
+            raise
+        with Ledger.open(place, author) as ledger:
+            first = next(iter(ledger.facts()), None)
+            if first is None or first.payload.get("fingerprint") != note["fingerprint"]:
+                by = "" if first is None else f" (begun by {first.author}, {first.time})"
+                must = f"holds a campaign {ledger.campaign} with another campaign file{by}"
+                todo = "Take that file, or begin a campaign of another name"
+                raise DataInvalid(Problem(must, todo=todo, file=ledger.name)) from None
+
+
 def _fill(aside: Path, config_text: str, source: Path | None, author: str | None) -> None:
     from pvdopt.config import load_config
-    from pvdopt.ledger.ledger import Ledger
 
     for name in _named_files(config_text):
         found = None if source is None else source / name
@@ -79,8 +134,7 @@ def _fill(aside: Path, config_text: str, source: Path | None, author: str | None
             shutil.copyfile(found, aside / name)
     (aside / CONFIG_FILE).write_text(config_text, encoding="utf-8", newline="")
     config = load_config(aside / CONFIG_FILE)
-    with Ledger.create(aside / LEDGER_FILE, config.name, author) as ledger:
-        ledger.add_note({"event": "created", "config": config_text, "fingerprint": config.fingerprint()})
+    _begin_ledger(ledger_place(aside, config.storage, config.name), config, config_text, author)
 
 
 def _named_files(config_text: str) -> list[str]:
@@ -98,12 +152,14 @@ def _named_files(config_text: str) -> list[str]:
 
 def _move_in(aside: Path, folder: Path) -> None:
     """Move everything into the folder, the campaign file last: it is what makes the folder a campaign's."""
+    if not folder.exists():
+        # At once: a process that dies leaves no campaign or a whole one.
+        aside.rename(folder)
+        return
     entries = sorted(aside.iterdir(), key=lambda path: path.name == CONFIG_FILE)
     for entry in entries:
         if (folder / entry.name).exists():
             raise DataInvalid(Problem("is in the way of a file of the campaign", file=str(folder / entry.name)))
-    was_there = folder.is_dir()
-    folder.mkdir(parents=True, exist_ok=True)
     moved: list[Path] = []
     try:
         for entry in entries:
@@ -111,8 +167,6 @@ def _move_in(aside: Path, folder: Path) -> None:
     except OSError:
         for path in moved:
             path.rename(aside / path.name)
-        if not was_there:
-            folder.rmdir()
         raise
 
 
@@ -132,13 +186,14 @@ def require_campaign(folder: Path) -> None:
     DataInvalid
         Naming what is missing.
     """
-    if (folder / CONFIG_FILE).is_file() and (folder / LEDGER_FILE).is_file():
-        return
+    place = find_ledger(folder)
+    needed = [CONFIG_FILE, LEDGER_FILE] if isinstance(place, Path) else [CONFIG_FILE]
+    missing = [name for name in needed if not (folder / name).is_file()]
     todo = "Begin one with `pvdopt init`"
     if not folder.is_dir():
         raise DataInvalid(Problem("there is no such campaign folder", todo=todo, file=str(folder)))
-    missing = [name for name in (CONFIG_FILE, LEDGER_FILE) if not (folder / name).is_file()]
-    raise DataInvalid(Problem(f"is no campaign: {' and '.join(missing)} missing", todo=todo, file=str(folder)))
+    if missing:
+        raise DataInvalid(Problem(f"is no campaign: {' and '.join(missing)} missing", todo=todo, file=str(folder)))
 
 
 # -- export ------------------------------------------------------------------------------------------------------
@@ -158,7 +213,9 @@ def write_export(
     """
     if target.exists() and not target.is_dir():
         raise DataInvalid(Problem("must be a folder, and is a file", file=str(target)))
-    strangers = [] if not target.exists() else sorted(p.name for p in target.iterdir() if p.name not in EXPORTED)
+    found = [] if not target.exists() else [p.name for p in target.iterdir() if p.name not in EXPORTED]
+    # What an export that was killed left behind is in nobody's way.
+    strangers = sorted(name for name in found if not _ASIDE.fullmatch(name))
     if strangers:
         must = f"must be empty or hold an earlier export, and holds {', '.join(strangers[:3])}"
         raise DataInvalid(Problem(must, todo="Name another folder", file=str(target)))
@@ -173,6 +230,8 @@ def write_export(
     }
     with _says_why(target):
         target.mkdir(parents=True, exist_ok=True)
+        for name in set(found) - set(strangers):
+            (target / name).unlink(missing_ok=True)
         asides = {}
         try:
             for name, text in texts.items():

@@ -145,13 +145,14 @@ def check_row(row: ReadRow, door: Door) -> CheckedRow:
 
 
 def _record(row: ReadRow, id_: str, executed: Mapping[str, Scalar]) -> CellRecord:
+    labels: dict[str, Any] = dict(row.labels)
     return CellRecord(
         id_,
         executed=executed,
         outcomes=dict(row.outcomes),
         file=row.place.get("file"),
         row=row.place["row"] if isinstance(row.place.get("row"), int) else None,
-        **row.labels,
+        **labels,
     )
 
 

@@ -60,17 +60,11 @@ def record_rows(
         return RecordReport(len(new), len(good) - len(new), 0, ids, [], problems, doubts, [], False)
     before = {(s.id, s.outcome) for s in own.scores()}
     written = fold.n_facts
-    added: list[str] = []
-    records = []
-    for row in good:
-        id_ = row.record.id
-        if row.recipe is not None:
-            id_ = ledger.add_cell(row.recipe)
-            added.append(id_)
-        records.append(replace(row.record, id=id_))
-    counts = ledger.record(records)
+    # New cells go in with what is said of them: a table is one transaction, whatever is in it.
+    counts = ledger.record([replace(r.record, id=r.record.id or None, recipe=r.recipe) for r in good])
     state = ledger.state(own.state.asked)
-    ids = [record.id for record in records]
+    ids = list(counts.ids)
+    added = [id_ for id_, row in zip(ids, good, strict=True) if row.recipe is not None]
     scores: list[PredictionScore] = [
         s for s in as_own(state).scores(dict.fromkeys(ids)) if (s.id, s.outcome) not in before
     ]

@@ -32,12 +32,12 @@ def test_restoring_goes_back_and_keeps_the_former_ledger(planned: Ledger, path: 
     now = planned.digest()
     planned.close()
     former = restore(copy, path)
-    assert former == tmp_path / "ledger.former-1.db"
+    assert former == str(tmp_path / "ledger.former-1.db")
     with Ledger.open(path) as ledger, Ledger.open(former) as kept:
         assert ledger.digest() == then
         assert kept.digest() == now
         ledger.add_proposals([proposal(bias_v=-80.0)])
-    assert restore(copy, path) == tmp_path / "ledger.former-2.db"
+    assert restore(copy, path) == str(tmp_path / "ledger.former-2.db")
 
 
 def test_restoring_where_there_is_no_ledger(planned: Ledger, path: Path, tmp_path: Path) -> None:

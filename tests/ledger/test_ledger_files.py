@@ -119,6 +119,8 @@ def test_a_file_is_named_by_path_or_url_even_with_odd_characters(tmp_path: Path,
         ("sqlite://", "must lie in an SQLite file"),
         ("sqlite:///:memory:", "must lie in an SQLite file"),
         ("postgresql://anna:secret@host:port/db", "cannot be read"),
+        ("postgresql://anna:secret@host/db", "must hold no password.*PGPASSWORD"),
+        ("postgresql://host/db?user=anna&password=secret", "must hold no password"),
     ],
 )
 def test_other_urls_are_refused_without_showing_a_password(url: str, words: str) -> None:

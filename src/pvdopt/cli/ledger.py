@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.campaign_folder import LEDGER_FILE
+from pvdopt.campaign_folder import find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, Folder, Words, find_folder, take_folder, with_usage
 from pvdopt.errors import DataInvalid
@@ -32,7 +32,7 @@ def check(
     """
     from pvdopt.ledger import Ledger
 
-    with Ledger.open(ledger_file(folder)) as ledger:
+    with Ledger.open(ledger_at(folder)) as ledger:
         problems = ledger.check()
         n_facts = 0 if problems else ledger.n_facts()
         found = ledger.digest() if digest and not problems else None
@@ -56,7 +56,7 @@ def backup(words: Words) -> None:
     from pvdopt.ledger.copies import back_up
 
     folder, (file,) = take_folder(words, 1, COPY)
-    n_facts = back_up(ledger_file(str(folder)), file)
+    n_facts = back_up(ledger_at(str(folder)), file)
     output.say(f"{file}: a copy with {output.count(n_facts, 'fact')}")
 
 
@@ -69,10 +69,10 @@ def restore(words: Words) -> None:
     from pvdopt.ledger import copies
 
     folder, (file,) = take_folder(words, 1, COPY)
-    former = copies.restore(file, ledger_file(str(folder)))
+    former = copies.restore(file, ledger_at(str(folder)))
     output.say(f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else ""))
 
 
-def ledger_file(folder: str | None) -> Path:
+def ledger_at(folder: str | None) -> Path | str:
     """Return the ledger of a campaign's folder, which need not hold a campaign file that can be read."""
-    return find_folder(folder) / LEDGER_FILE
+    return find_ledger(find_folder(folder))

@@ -103,6 +103,11 @@ class CampaignConfig:
         return self.content.campaign.description
 
     @property
+    def storage(self) -> str | None:
+        """URL of the database in which the ledger lies; None for a file in the campaign's folder."""
+        return self.content.campaign.storage
+
+    @property
     def seed(self) -> int:
         """The seed of everything drawn."""
         return self.content.campaign.seed
@@ -150,11 +155,11 @@ class CampaignConfig:
     def fingerprint(self) -> str:
         """Return a SHA-256 over all that bears on a proposal.
 
-        Name, description, comments and spelling (``650`` or ``"650 C"``) do not; the order of parameters does, since
-        recipes are drawn in it.
+        Name, description, storage, comments and spelling (``650`` or ``"650 C"``) do not; the order of parameters
+        does, since recipes are drawn in it.
         """
         meaning = {
-            "campaign": self.content.campaign.model_dump(mode="json", exclude={"name", "description"}),
+            "campaign": self.content.campaign.model_dump(mode="json", exclude={"name", "description", "storage"}),
             "parameters": [[type(p).__name__, asdict(p)] for p in self._space.parameters],
             "constraints": [[type(c).__name__, asdict(c)] for c in self._space.constraints],
             "fixed": self._space.fixed,

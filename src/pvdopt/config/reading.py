@@ -279,6 +279,9 @@ def _report(key: Key, fault: Mapping[str, Any], findings: Findings) -> None:
         findings.add(key, "is not a known key", todo=todo)
     elif kind == "missing":
         findings.add(key, "is missing")
+    elif kind in ("secret", "storage"):
+        # What stands there is not repeated: it may hold a password.
+        findings.add(key, fault["msg"])
     elif kind == "choice":
         findings.add(key, fault["msg"], shown, suggest(value, context["names"].split(", ")))
     elif kind.startswith("union_tag"):

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -40,6 +41,24 @@ def _check_name(value: object) -> object:
     raise PydanticCustomError("name", "must be letters, digits, _ and - only, since it names a folder")
 
 
+def _check_storage(value: object) -> object:
+    if not isinstance(value, str) or not re.match(r"postgresql(\+psycopg)?://", value):
+        raise PydanticCustomError(
+            "storage", "must be the URL of a PostgreSQL database: postgresql+psycopg://HOST/DATABASE"
+        )
+    try:
+        parts = urlsplit(value)
+        is_complete, has_password = bool(parts.path.strip("/")), parts.password is not None
+    except ValueError:
+        is_complete = has_password = False
+    if has_password or "password" in parse_qs(parts.query if is_complete else ""):
+        must = "must hold no password: it would be copied with the file. Set PGPASSWORD or write ~/.pgpass"
+        raise PydanticCustomError("secret", must)
+    if not is_complete:
+        raise PydanticCustomError("storage", "must name a database: postgresql+psycopg://HOST/DATABASE")
+    return value
+
+
 def _one_of(choices: Collection[str]) -> tuple[BeforeValidator, WithJsonSchema]:
     def check(value: object) -> object:
         if value in choices:
@@ -57,6 +76,7 @@ Words = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 Name = Annotated[str, BeforeValidator(_check_name)]
+Storage = Annotated[str, BeforeValidator(_check_storage)]
 
 
 class Table(BaseModel):
@@ -86,6 +106,8 @@ class CampaignTable(Table):
     """The model that learns from the cells."""
     sampler: Annotated[str, *_one_of(SAMPLERS)] = "surrogate"
     """Who chooses the next recipes; all but "surrogate" are Optuna's and learn from complete own cells only."""
+    storage: Storage | None = None
+    """Where the ledger lies: by default in a file here; for several machines in "postgresql+psycopg://HOST/DATABASE"."""
     evidence: Words = ("reported",)
     """What is known beforehand: "reported" cells of the literature, own tables of cells (CSV files), or "none"."""
 

@@ -75,15 +75,15 @@ def _read_proposal(fold: Fold, row: Mapping[str, Any], place: str) -> Payload:
     return {**payload, "recipe": recipe, "predicted": predicted}
 
 
-def plan_added(fold: Fold, recipe: Mapping[str, Any], remark: str | None) -> list[Draft]:
-    """Return the lab's own cell, with a new id.
+def plan_added(fold: Fold, recipe: Mapping[str, Any], remark: str | None, n_before: int = 0) -> list[Draft]:
+    """Return the lab's own cell, with a new id that leaves out ``n_before`` others.
 
     Raises
     ------
     DataInvalid
         If the recipe or the remark cannot be stored.
     """
-    (name,) = next_ids(fold, "added", 1)
+    name = next_ids(fold, "added", n_before + 1)[-1]
     plain = read_recipe(recipe, taken=fold.outcome_names)
     return [Draft("added", name, {"recipe": plain, "remark": _read_why(remark, "remark") or None})]
 

@@ -1,6 +1,7 @@
-"""Copies of a ledger's file: make one while others write, and go back to one without losing what is there.
+"""Copies of a ledger: make one while others write, and go back to one without losing what is there.
 
-Knows SQLite files; a PostgreSQL database is kept safe by its own tools.
+A copy is an SQLite file, whatever the ledger lies in; so a copy also carries a campaign from a file into PostgreSQL and
+back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError
+from pvdopt.ledger import engine, tables
 from pvdopt.ledger.ledger import WAIT_S, Ledger
 
 #: SQLite keeps the newest facts beside the file until they are worked in; both belong to it.
@@ -22,8 +26,10 @@ def back_up(ledger: str | Path, copy: str | Path) -> int:
 
     Parameters
     ----------
-    ledger, copy : path
-        An SQLite file, and a file that does not exist yet.
+    ledger : str or path
+        An SQLite file, or the URL of a PostgreSQL database.
+    copy : path
+        A file that does not exist yet.
 
     Returns
     -------
@@ -39,19 +45,36 @@ def back_up(ledger: str | Path, copy: str | Path) -> int:
     PvdoptError
         If the system refuses to write the copy.
     """
-    source, target = Path(ledger), Path(copy)
+    location, target = engine.Location.parse(ledger), Path(copy)
     if target.exists():
         raise DataInvalid(Problem("is there already", todo="Name a new file for the copy", file=str(target)))
-    _refuse_if_faulty(source)
-    return _copy(source, target)
+    _refuse_if_faulty(ledger)
+    if location.path is not None:
+        return copy_file(location.path, target)
+    aside = _aside(target)
+    try:
+        n_facts = _copy_rows(ledger, aside)
+        aside.replace(target)
+    except OSError as error:
+        raise PvdoptError(f"{target}: the copy cannot be written ({error.strerror or error}).") from error
+    finally:
+        _remove(aside)
+    return n_facts
 
 
-def restore(copy: str | Path, ledger: str | Path) -> Path | None:
+def restore(copy: str | Path, ledger: str | Path) -> str | None:
     """Put a copy in a ledger's place; what was there is renamed and kept.
+
+    Parameters
+    ----------
+    copy : path
+        An SQLite file.
+    ledger : str or path
+        An SQLite file, or the URL of a PostgreSQL database that names its schema.
 
     Returns
     -------
-    Path or None
+    str or None
         What the former ledger is called now; None if there was none.
 
     Raises
@@ -61,13 +84,17 @@ def restore(copy: str | Path, ledger: str | Path) -> Path | None:
     PvdoptError
         If the system refuses, as Windows does while somebody has the ledger open.
     """
-    source, target = Path(copy), Path(ledger)
+    source, location = Path(copy), engine.Location.parse(ledger)
+    if location.path is None:
+        _refuse_if_faulty(source)
+        return _restore_schema(source, location, ledger)
+    target = location.path
     if source.resolve() == target.resolve():
         raise DataInvalid(Problem("cannot be restored from itself", todo="Name a copy", file=str(source)))
     _refuse_if_faulty(source)
     aside = target.with_name(f"{target.name}.restoring")
-    _copy(source, aside)
-    former = _free_name(target) if target.exists() else None
+    copy_file(source, aside)
+    former = free_name(target, "former") if target.exists() else None
     try:
         if former is not None:
             _rename(target, former)
@@ -77,27 +104,64 @@ def restore(copy: str | Path, ledger: str | Path) -> Path | None:
         reason = error.strerror or str(error)
         todo = "Close it wherever it is open, and try again"
         raise PvdoptError(f"{target}: cannot be replaced ({reason}). {todo}.") from error
-    return former
+    return None if former is None else str(former)
 
 
-def _refuse_if_faulty(path: Path) -> None:
-    with Ledger.open(path) as ledger:
+def _restore_schema(source: Path, location: engine.Location, url: str | Path) -> str | None:
+    """Rename the schema in place, if there is one, and put the copy's facts into a new one, in one transaction."""
+    if location.schema is None:
+        todo = "Name a schema in the URL: ?schema=NAME"
+        raise DataInvalid(Problem("a copy is restored into a schema of its own", location.name, todo))
+    database = engine.build_engine(location, WAIT_S)
+    former = None
+    try:
+        with Ledger.open(source) as original, engine.writing(database, location.name) as connection:
+            found = sa.inspect(connection).get_schema_names()
+            if location.schema in found:
+                former = engine.free_schema(found, location.schema, "former")
+                quote = connection.dialect.identifier_preparer.quote
+                connection.execute(sa.text(f"ALTER SCHEMA {quote(location.schema)} RENAME TO {quote(former)}"))
+            tables.create_tables(connection, location.name, original.campaign, "", location.schema)
+            with original.reading() as reading:
+                tables.copy_rows(reading, connection)
+    finally:
+        database.dispose()
+    return None if former is None else f"schema {former}"
+
+
+def _refuse_if_faulty(place: str | Path) -> None:
+    with Ledger.open(place) as ledger:
         problems = ledger.check()
     if problems:
         raise DataInvalid(problems)
 
 
-def _copy(source: Path, target: Path) -> int:
-    """Copy a database file by SQLite's own means, whole or not at all."""
-    aside = target.with_name(f"{target.name}.{os.getpid()}.aside")
+def _copy_rows(source: str | Path, target: Path) -> int:
+    """Write another ledger's facts into a new file."""
+    with (
+        Ledger.open(source) as original,
+        Ledger.create(target, original.campaign) as made,
+        original.reading() as reading,
+        made.writing() as (writing, _),
+    ):
+        return tables.copy_rows(reading, writing)
+
+
+def copy_file(source: Path, target: Path) -> int:
+    """Copy a database file by SQLite's own means, whole or not at all; return how many facts it holds.
+
+    Raises
+    ------
+    LedgerBusy, PvdoptError
+    """
+    aside = _aside(target)
     try:
         with (
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_S)) as original,
             closing(sqlite3.connect(aside)) as made,
         ):
             original.backup(made)
-        with Ledger.open(aside) as opened:
-            n_facts = opened.n_facts()
+            n_facts = int(made.execute("SELECT count(*) FROM facts").fetchone()[0])
         aside.replace(target)
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
@@ -106,16 +170,25 @@ def _copy(source: Path, target: Path) -> int:
     except OSError as error:
         raise PvdoptError(f"{target}: the copy cannot be written ({error.strerror or error}).") from error
     finally:
-        for end in ("", *_COMPANIONS):
-            aside.with_name(aside.name + end).unlink(missing_ok=True)
+        _remove(aside)
     return n_facts
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path, word: str) -> Path:
+    """Return a name beside a file that nothing has yet, such as ``ledger.former-1.sqlite``."""
     number = 1
-    while (free := path.with_name(f"{path.stem}.former-{number}{path.suffix}")).exists():
+    while (free := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")).exists():
         number += 1
     return free
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.{os.getpid()}.aside")
+
+
+def _remove(path: Path) -> None:
+    for end in ("", *_COMPANIONS):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def _rename(path: Path, to: Path) -> None:

@@ -6,8 +6,10 @@ PostgreSQL the tables' own lock does the same. Knows neither tables nor facts.
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +24,23 @@ from sqlalchemy.pool import QueuePool
 from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError
 
 # SQLite's result codes (https://www.sqlite.org/rescode.html); the low byte of an extended code is the primary one.
-_BUSY, _LOCKED, _CORRUPT, _NOT_A_DATABASE = 5, 6, 11, 26
-# PostgreSQL: lock not available, deadlock, serialisation failure
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_BUSY_STATES = ("55P03", "40P01", "40001")
+_BUSY, _LOCKED, _READ_ONLY, _IO, _CORRUPT, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 5, 6, 8, 10, 11, 13, 14, 26
+# PostgreSQL: lock not available, deadlock, serialisation failure; and schema, table or row made by another in the same
+# instant (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_BUSY_STATES = ("55P03", "40P01", "40001", "42P06", "42P07", "23505")
+_DISK_FULL = "53100"
+#: Settings of every session on PostgreSQL. A commit returns once it is on disk, whatever the server's default; and a
+#: machine that fell silent in the middle of writing must not keep the others out for hours.
+_SESSION = {
+    "synchronous_commit": "on",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+#: PostgreSQL cuts longer names off, and two campaigns would share one schema.
+MAX_SCHEMA = 63
+_SCHEMA = rf"[A-Za-z0-9_-]{{1,{MAX_SCHEMA}}}"
 
 
 @dataclass(frozen=True)
@@ -35,25 +50,31 @@ class Location:
     Attributes
     ----------
     name : str
-        For messages; a password in a URL is starred out.
+        For messages; holds no password.
     path : Path or None
         Of an SQLite file.
     url : URL or None
         Of a PostgreSQL database.
+    schema : str or None
+        The schema of that database in which the tables stand, ``?schema=NAME`` in the URL; one a campaign.
     """
 
     name: str
     path: Path | None = None
     url: URL | None = None
+    schema: str | None = None
 
     @classmethod
     def parse(cls, url_or_path: str | Path) -> Location:
-        """Read a file's path, ``sqlite:///PATH`` or ``postgresql://...``.
+        """Read a file's path, ``sqlite:///PATH`` or ``postgresql://HOST/DATABASE?schema=NAME``.
+
+        What a PostgreSQL URL leaves out, user and password above all, libpq takes from its environment
+        (``PGUSER``, ``PGPASSWORD``, ``~/.pgpass``, a service file).
 
         Raises
         ------
         DataInvalid
-            If a URL cannot be read or names another kind of database.
+            If a URL cannot be read, names another kind of database or holds a password.
         """
         if isinstance(url_or_path, Path) or "://" not in url_or_path:
             return cls(str(url_or_path), path=Path(url_or_path))
@@ -69,9 +90,16 @@ class Location:
             return cls(url.database, path=Path(url.database))
         if backend != "postgresql":
             raise DataInvalid(Problem("a ledger must lie in an SQLite file or in PostgreSQL", name, todo))
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        return cls(name, url=url)
+        if url.password is not None or "password" in url.query:
+            # Not repeated either: it would stand in error messages, and in files that are passed on.
+            must = "the ledger's URL must hold no password"
+            raise DataInvalid(Problem(must, todo="Set PGPASSWORD, or write it into the file ~/.pgpass"))
+        schema = url.query.get("schema")
+        if schema is not None and not (isinstance(schema, str) and re.fullmatch(_SCHEMA, schema)):
+            must = f"the schema must be named by letters, digits, _ and - alone, {MAX_SCHEMA} at most"
+            raise DataInvalid(Problem(must, name))
+        url = url.difference_update_query(["schema"]).set(drivername="postgresql+psycopg")
+        return cls(name, url=url, schema=schema)
 
 
 def make_file(path: Path) -> None:
@@ -108,20 +136,12 @@ def build_engine(location: Location, wait_s: float) -> Engine:
         If the driver of PostgreSQL is not installed.
     """
     if location.path is None:
-        milliseconds = round(1000 * wait_s)
-        try:
-            return sa.create_engine(
-                location.url or "",
-                pool_pre_ping=True,
-                connect_args={"options": f"-c lock_timeout={milliseconds}", "connect_timeout": 10},
-            )
-        except ModuleNotFoundError as error:
-            raise PvdoptError(f"{location.name}: needs PostgreSQL's driver: pip install pvdopt[postgres]") from error
+        return _build_postgres(location, wait_s)
     path = location.path
 
     def connect() -> sqlite3.Connection:
         # mode=rw never makes a file: a mistyped path must not leave an empty ledger behind.
-        address = f"{path.resolve().as_uri()}?mode=rw"
+        address = f"{path.resolve().as_uri()}?{_mode(path)}"
         # Without an isolation level the driver leaves BEGIN to us; SQLAlchemy's pool may hand the connection to
         # another thread, but never to two at once.
         connection = sqlite3.connect(address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False)
@@ -143,6 +163,39 @@ def build_engine(location: Location, wait_s: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
     return engine
+
+
+def _mode(path: Path) -> str:
+    """Return how a file is to be opened.
+
+    Beside a write-ahead log even reading makes files. Where the folder takes none, and no log lies there that
+    somebody else may be writing to, the file is read as one that does not change.
+    """
+    is_quiet = not any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
+    return "mode=ro&immutable=1" if is_quiet and not is_writable(path) else "mode=rw"
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file and the folder in which its journal is made can be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _build_postgres(location: Location, wait_s: float) -> Engine:
+    settings = {"lock_timeout": f"{max(1, round(1000 * wait_s))}ms", **_SESSION}
+    if location.schema is not None:
+        # In quotes, since PostgreSQL would fold capitals.
+        settings["search_path"] = f'"{location.schema}"'
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    try:
+        return sa.create_engine(
+            location.url or "",
+            pool_pre_ping=True,
+            pool_size=1,
+            # Nobody waits for ever for a server that does not answer, be it on connecting or later.
+            connect_args={"options": options, "connect_timeout": 10, "tcp_user_timeout": 60_000},
+        )
+    except ModuleNotFoundError as error:
+        raise PvdoptError(f"{location.name}: needs PostgreSQL's driver: pip install pvdopt[postgres]") from error
 
 
 def set_journal(engine: Engine, name: str) -> str:
@@ -189,8 +242,12 @@ def reading(engine: Engine, name: str) -> Iterator[Connection]:
     LedgerBusy, DataInvalid, PvdoptError
         In place of the database's errors.
     """
-    with _translated(name), engine.connect() as connection, connection.begin():
-        yield connection
+    with _translated(name), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            # By default each statement would see what was committed up to its own beginning.
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -210,6 +267,17 @@ def writing(engine: Engine, name: str) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+def free_schema(taken: Collection[str], schema: str, word: str) -> str:
+    """Return a name for a schema that none has yet, such as ``lco_former_1``."""
+    number = 1
+    while True:
+        end = f"_{word}_{number}"
+        free = schema[: MAX_SCHEMA - len(end)] + end
+        if free not in taken:
+            return free
+        number += 1
 
 
 def find_damage(connection: Connection) -> list[str]:
@@ -242,8 +310,18 @@ def _translate(origin: BaseException | None, name: str) -> PvdoptError:
         return not_a_ledger(name)
     if code == _CORRUPT:
         return DataInvalid(Problem("the ledger is damaged", todo="Restore a backup of it", file=name))
-    reason = str(origin).strip().splitlines()
-    return PvdoptError(f"{name}: the ledger cannot be used: {reason[0] if reason else type(origin).__name__}.")
+    if code == _FULL or getattr(origin, "sqlstate", None) == _DISK_FULL:
+        return PvdoptError(f"{name}: the disk is full. Nothing was recorded; make room and try again.")
+    lines = str(origin).strip().splitlines()
+    reason = lines[0].rstrip(".") if lines else type(origin).__name__
+    todo = ""
+    if code in (_READ_ONLY, _CANNOT_OPEN):
+        todo = " Nothing was recorded; see that you may write to the file and its folder."
+    elif code == _IO:
+        todo = " Nothing was recorded; see whether the disk is full or the drive is gone: pvdopt doctor."
+    elif "password" in reason:
+        todo = " Set PGPASSWORD, or write the password into the file ~/.pgpass."
+    return PvdoptError(f"{name}: the ledger cannot be used: {reason}.{todo}")
 
 
 def not_a_ledger(name: str) -> DataInvalid:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pvdopt.errors import DataInvalid, Problem
-from pvdopt.ledger.changes import foresee
-from pvdopt.ledger.facts import FAILURE_CLASSES, OUTCOME_CLASSES, Draft
+from pvdopt.ledger.changes import foresee, plan_added
+from pvdopt.ledger.facts import FAILURE_CLASSES, OUTCOME_CLASSES, Draft, Fact
 from pvdopt.ledger.fold import LABELS, Cell, Fold, Part
 from pvdopt.ledger.values import (
     Outcome,
@@ -33,6 +33,10 @@ class CellRecord:
 
     Attributes
     ----------
+    id : str or None
+        None for a cell of the lab's own that the ledger does not know yet; it then needs a recipe.
+    recipe : mapping, optional
+        Of such a cell: all its settings, None where one does not apply.
     executed : mapping
         Settings as made, by name; None where a setting did not apply.
     outcomes : mapping
@@ -45,7 +49,7 @@ class CellRecord:
         Where the record comes from, for messages.
     """
 
-    id: str
+    id: str | None
     executed: Mapping[str, object] = field(default_factory=dict)
     outcomes: Mapping[str, object] = field(default_factory=dict)
     outcome_class: str | None = None
@@ -56,6 +60,7 @@ class CellRecord:
     run: str | None = None
     file: str | None = None
     row: int | None = None
+    recipe: Mapping[str, object] | None = None
 
     @classmethod
     def parse(cls, raw: CellRecord | Mapping[str, Any]) -> CellRecord:
@@ -72,11 +77,11 @@ class CellRecord:
         problems = [
             Problem("must be a field of a record", key, close_names(key, known)) for key in raw if key not in known
         ]
-        if "id" not in raw:
+        if "id" not in raw and "recipe" not in raw:
             problems.append(Problem("a record must name its cell as id"))
         if problems:
             raise DataInvalid(problems)
-        return cls(**{**raw, "executed": raw.get("executed") or {}, "outcomes": raw.get("outcomes") or {}})
+        return cls(**{"id": None, **raw, "executed": raw.get("executed") or {}, "outcomes": raw.get("outcomes") or {}})
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,15 @@ class Recorded:
         Facts written.
     replaced : tuple of str
         A sentence for every value that was said again although a correction has replaced it; the correction stands.
+    ids : tuple of str
+        The cell of each row; new cells get theirs with the writing.
     """
 
     new: int
     unchanged: int
     n_facts: int
     replaced: tuple[str, ...] = ()
+    ids: tuple[str, ...] = field(default=(), compare=False)
 
 
 def plan_record(fold: Fold, rows: Iterable[CellRecord | Mapping[str, Any]]) -> tuple[list[Draft], Recorded]:
@@ -112,7 +120,8 @@ def plan_record(fold: Fold, rows: Iterable[CellRecord | Mapping[str, Any]]) -> t
     if reader.problems:
         raise DataInvalid(reader.problems)
     new = sum(count > 0 for count in counts)
-    return reader.drafts, Recorded(new, len(counts) - new, len(reader.drafts), tuple(reader.replaced))
+    recorded = Recorded(new, len(counts) - new, len(reader.drafts), tuple(reader.replaced), tuple(reader.ids))
+    return reader.drafts, recorded
 
 
 class _Reader:
@@ -124,6 +133,7 @@ class _Reader:
         self.drafts: list[Draft] = []
         self.problems: list[Problem] = []
         self.replaced: list[str] = []
+        self.ids: list[str] = []
         self.told: dict[tuple[str, str], str] = {}
         self.settings = fold.setting_names
         self.outcomes = fold.outcome_names
@@ -136,11 +146,19 @@ class _Reader:
             self.problems.extend(error.problems)
             return 0
         place: dict[str, Any] = {"file": record.file, "row": record.id if record.row is None else record.row}
-        if not isinstance(record.id, str) or record.id not in self.fold.cells:
+        added: list[Draft] = []
+        if record.id is None and record.recipe is not None:
+            try:
+                cell, added = self._add_cell(record.recipe)
+            except DataInvalid as error:
+                self.problems.extend(replace(problem, **place) for problem in error.problems)
+                return 0
+        elif isinstance(record.id, str) and record.id in self.fold.cells:
+            cell = self.cells.get(record.id, self.fold.cells[record.id])
+        else:
             place["row"] = record.row
             self.problems.append(unknown_cell(record.id, self.fold.cells, column="id", **place))
             return 0
-        cell = self.cells.get(record.id, self.fold.cells[record.id])
         row = _Row(self, cell, record, place)
         drafts = row.drafts()
         after = foresee(cell, drafts)
@@ -153,12 +171,21 @@ class _Reader:
             self.problems.extend(problems)
             return 0
         self.cells[cell.id] = after
+        self.ids.append(cell.id)
         for name in row.new:
             self.told[cell.id, name] = f"row {record.row}" if record.row is not None else "an earlier row"
         self.settings.update(dict.fromkeys(after.executed))
         self.outcomes.update(dict.fromkeys(after.outcomes))
-        self.drafts.extend(drafts)
-        return len(drafts)
+        self.drafts.extend([*added, *drafts])
+        return len(added) + len(drafts)
+
+    def _add_cell(self, recipe: Mapping[str, object]) -> tuple[Cell, list[Draft]]:
+        """Return a new cell of the lab's own and the fact that adds it, numbered after those of the same call."""
+        # The highest id of a kind counts, so one look at the fold tells how far to go on.
+        n_added = sum(name not in self.fold.cells for name in self.cells)
+        (draft,) = plan_added(self.fold, recipe, None, n_added)
+        fold = Fold([Fact(0, draft.kind, draft.cell, "2000-01-01T00:00Z", "", "", draft.payload)])
+        return fold.cells[draft.cell or ""], [draft]
 
 
 class _Row:

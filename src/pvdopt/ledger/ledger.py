@@ -7,7 +7,8 @@ The one object with state. Knows how facts are kept and who may write when; what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from pvdopt.ledger.state import LedgerState
 
 Clock = Callable[[], datetime]
 WAIT_S = 5.0
+#: Facts that may hold a recipe, which a proposal made without knowing of them could repeat.
+RECIPE_KINDS = frozenset({"proposed", "added", "edited", "executed", "corrected"})
 
 
 class Ledger:
@@ -59,19 +62,22 @@ class Ledger:
         *,
         wait_s: float = WAIT_S,
         clock: Clock | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> Ledger:
         """Create an empty ledger and open it.
 
         Parameters
         ----------
         url_or_path : str or Path
-            Of an SQLite file that does not exist yet, or ``postgresql://...`` of a database without a ledger.
+            Of an SQLite file that does not exist yet, or ``postgresql://HOST/DATABASE?schema=NAME`` without a ledger.
         author : str, optional
             The environment's ``PVDOPT_AUTHOR`` by default, else the user's name.
         wait_s : float
             How long to wait for another writer, in seconds.
         clock : callable, optional
             Gives the time of a fact, with its time zone.
+        note : mapping, optional
+            The first fact, written with the tables: nobody finds a ledger without it.
 
         Raises
         ------
@@ -89,7 +95,10 @@ class Ledger:
             if location.path is not None:
                 engine.set_journal(ledger._engine, location.name)
             with engine.writing(ledger._engine, location.name) as connection:
-                tables.create_tables(connection, location.name, campaign, format_time(ledger._clock()))
+                created = format_time(ledger._clock())
+                tables.create_tables(connection, location.name, campaign, created, location.schema)
+                if note is not None:
+                    tables.append(connection, 0, changes.plan_remark("note", note), created, who)
         except BaseException:
             ledger.close()
             raise
@@ -105,6 +114,8 @@ class Ledger:
         clock: Clock | None = None,
     ) -> Ledger:
         """Open a ledger that exists; parameters as in :meth:`create`.
+
+        One of an older schema is led up to this version's, after a copy was put beside it.
 
         Raises
         ------
@@ -125,7 +136,9 @@ class Ledger:
         ledger = cls(engine.build_engine(location, wait_s), location.name, "", who, clock or utc_now)
         try:
             with engine.reading(ledger._engine, location.name) as connection:
-                ledger.campaign = tables.recognise(connection, location.name)
+                ledger.campaign, version = tables.recognise(connection, location.name)
+            if version < tables.SCHEMA_VERSION:
+                ledger._migrate(location)
         except BaseException:
             ledger.close()
             raise
@@ -143,6 +156,27 @@ class Ledger:
     ) -> None:
         self.close()
 
+    def _migrate(self, location: engine.Location) -> None:
+        """Lead the ledger up to this version's schema; one that cannot be written is read as it is."""
+        from pvdopt.ledger import migrations
+
+        if location.path is None or engine.is_writable(location.path):
+            migrations.migrate(self._engine, location)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the tables; for the rest of this package."""
+        with engine.reading(self._engine, self.name) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, Fold]]:
+        """Open the one writer's transaction, with all facts so far; for the rest of this package."""
+        with engine.writing(self._engine, self.name) as connection:
+            tables.lock(connection, self.name)
+            self._catch_up(connection)
+            yield connection, self._fold
+
     def facts(self) -> list[Fact]:
         """Return all facts, oldest first.
 
@@ -151,12 +185,12 @@ class Ledger:
         DataInvalid
             If the ledger was altered from outside and a fact cannot be read.
         """
-        with engine.reading(self._engine, self.name) as connection:
+        with self.reading() as connection:
             return [tables.read_fact(row) for row in tables.select(connection)]
 
     def n_facts(self) -> int:
         """Return how many facts the ledger holds."""
-        with engine.reading(self._engine, self.name) as connection:
+        with self.reading() as connection:
             return tables.count(connection)
 
     def digest(self) -> str:
@@ -174,7 +208,7 @@ class Ledger:
         outcomes : iterable of str
             Those that make a cell complete.
         """
-        with engine.reading(self._engine, self.name) as connection:
+        with self.reading() as connection:
             self._catch_up(connection)
         return self._fold.state(outcomes)
 
@@ -186,7 +220,7 @@ class Ledger:
         DataInvalid
             If the file is damaged so badly that facts cannot be read.
         """
-        with engine.reading(self._engine, self.name) as connection:
+        with self.reading() as connection:
             problems = [Problem(f"the file is damaged: {what}") for what in engine.find_damage(connection)]
             rows = tables.select(connection)
         fold, seq = Fold(), 0
@@ -200,8 +234,17 @@ class Ledger:
                 problems.extend(error.problems)
         return [Problem(p.must, p.value, p.todo, file=self.name, row=p.row, column=p.column) for p in problems]
 
-    def add_proposals(self, rows: Sequence[Mapping[str, Any]], *, expected: int | None = None) -> list[str]:
+    def add_proposals(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        expected: int | None = None,
+        holder: str | None = None,
+        lease_s: float = 0.0,
+    ) -> list[str]:
         """Add proposals and return their ids, in the order given.
+
+        What others have recorded since is no obstacle, unless a recipe is among it: two of the same must not be made.
 
         Parameters
         ----------
@@ -209,12 +252,15 @@ class Ledger:
             Each with ``recipe`` (None where a setting does not apply), ``predicted`` (per outcome ``median``,
             ``low``, ``high``, ``p``), ``usable_chance``, ``purpose``, ``reason``, ``fingerprint``, ``batch``; more
             is kept as it is. ``run`` and ``sample`` name what the cell is planned for.
+        holder : str, optional
+            A worker who makes them at once and holds them for ``lease_s`` seconds, see :mod:`pvdopt.ledger.leases`.
 
         Raises
         ------
         DataInvalid, LedgerBusy, LedgerChanged
         """
-        drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected)
+        lease = None if holder is None else (holder, lease_s)
+        drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected, RECIPE_KINDS, lease)
         return [draft.cell or "" for draft in drafts]
 
     def add_cell(self, recipe: Mapping[str, Any], remark: str | None = None, *, expected: int | None = None) -> str:
@@ -352,14 +398,23 @@ class Ledger:
         """
         self._write(lambda fold: changes.plan_remark("note", payload), expected)
 
-    def _write(self, plan: Callable[[Fold], list[Draft]], expected: int | None) -> list[Draft]:
-        """Plan on the facts as they are under the writer's lock, and append what comes out."""
-        with engine.writing(self._engine, self.name) as connection:
-            tables.lock(connection, self.name)
-            self._catch_up(connection)
-            self._refuse_if_moved_on(expected)
-            drafts = plan(self._fold)
-            tables.append(connection, self._fold.last_seq, drafts, format_time(self._clock()), self.author)
+    def _write(
+        self,
+        plan: Callable[[Fold], list[Draft]],
+        expected: int | None,
+        bearing: Collection[str] | None = None,
+        lease: tuple[str, float] | None = None,
+    ) -> list[Draft]:
+        """Plan on the facts as they are under the writer's lock, and append what comes out.
+
+        ``bearing`` are the kinds of facts that must not have been added since ``expected``; all by default.
+        """
+        with self.writing() as (connection, fold):
+            self._refuse_if_moved_on(connection, expected, bearing)
+            drafts = plan(fold)
+            tables.append(connection, fold.last_seq, drafts, format_time(self._clock()), self.author)
+            if lease is not None:
+                tables.write_leases(connection, [d.cell or "" for d in drafts], *lease)
         return drafts
 
     def _catch_up(self, connection: Connection) -> None:
@@ -371,9 +426,15 @@ class Ledger:
                 todo = "See `pvdopt ledger check`"
                 raise DataInvalid([Problem(p.must, p.value, todo, self.name, p.row) for p in error.problems]) from error
 
-    def _refuse_if_moved_on(self, expected: int | None) -> None:
+    def _refuse_if_moved_on(
+        self, connection: Connection, expected: int | None, bearing: Collection[str] | None
+    ) -> None:
         if expected is None or expected == self._fold.n_facts:
             return
+        if bearing is not None and expected < self._fold.n_facts:
+            news = tables.select(connection, after=expected)
+            if not any(row.kind in bearing for row in news):
+                return
         last = self._fold.last
         newest = "" if last is None else f" (the last: {last.kind} {last.cell or ''}, {last.author}, {last.time})"
         raise LedgerChanged(

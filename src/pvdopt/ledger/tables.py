@@ -1,11 +1,13 @@
-"""The two tables of a ledger: what is written to them, read from them, and how one knows them.
+"""The tables of a ledger: what is written to them, read from them, and how one knows them.
 
-``facts`` only grows; ``meta`` names the campaign and the schema. Knows no meaning of facts.
+``facts`` only grows; ``meta`` names the campaign and the schema; ``leases`` says who is at work on which cell, for a
+while and without a history. Knows no meaning of facts.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +19,9 @@ from pvdopt.errors import DataInvalid, LedgerTooNew, Problem
 from pvdopt.ledger.engine import not_a_ledger
 from pvdopt.ledger.facts import Draft, Fact, package_version
 
-#: Raised whenever an older version could no longer read what is written.
-SCHEMA_VERSION = 1
+#: Raised whenever an older version could no longer work with what is written; each step up has its migration in
+#: :mod:`pvdopt.ledger.migrations`. 1: facts. 2: leases, which a version that knows none would not respect.
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -40,6 +43,14 @@ facts = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     # Text, not a JSON type: every database must give back the very same numbers, and the settings in their order.
     sa.Column("payload", sa.Text, nullable=False),
+)
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("cell", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    # Seconds since 1970 by the database's clock, which all workers share; their own may differ.
+    sa.Column("until", sa.Double, nullable=False),
 )
 
 
@@ -66,14 +77,21 @@ for _statement in (
     event.listen(facts, "after_create", _ddl("postgresql", _statement))
 
 
-def create_tables(connection: Connection, name: str, campaign: str, created: str) -> None:
+def create_tables(connection: Connection, name: str, campaign: str, created: str, schema: str | None = None) -> None:
     """Create the tables of a new ledger, with what keeps facts from being changed.
+
+    Parameters
+    ----------
+    schema : str, optional
+        Of a PostgreSQL database, made where it is missing.
 
     Raises
     ------
     DataInvalid
         If the place is taken, by a ledger or by anything else in an SQLite file.
     """
+    if schema is not None:
+        connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     found = set(sa.inspect(connection).get_table_names())
     # A shared PostgreSQL database may hold other people's tables; a file is one ledger's alone.
     if found if connection.dialect.name == "sqlite" else found & set(metadata.tables):
@@ -89,8 +107,8 @@ def create_tables(connection: Connection, name: str, campaign: str, created: str
     connection.execute(sa.insert(meta), [{"key": key, "value": value} for key, value in entries.items()])
 
 
-def recognise(connection: Connection, name: str) -> str:
-    """Return the campaign's name, after making sure that this is a ledger this version can read.
+def recognise(connection: Connection, name: str) -> tuple[str, int]:
+    """Return campaign and schema version, after making sure that this is a ledger this version can read.
 
     Raises
     ------
@@ -105,14 +123,14 @@ def recognise(connection: Connection, name: str) -> str:
         raise not_a_ledger(name)
     entries = _read_meta(connection, sa.select(meta))
     # First the version: a newer ledger may look different in all else.
-    _check_schema(entries, name)
+    version = _check_schema(entries, name)
     if "facts" not in found or "campaign" not in entries:
         raise not_a_ledger(name)
-    return entries["campaign"]
+    return entries["campaign"], version
 
 
-def lock(connection: Connection, name: str) -> None:
-    """Let no other writer in until this transaction ends, and look again at the schema.
+def lock(connection: Connection, name: str) -> int:
+    """Let no other writer in until this transaction ends, and return the schema version it stands at.
 
     SQLite let this writer in alone when the transaction began, and knows no lock on a row. Another process may have
     migrated the ledger since it was opened.
@@ -120,16 +138,22 @@ def lock(connection: Connection, name: str) -> None:
     Raises
     ------
     LedgerTooNew
-        If it did.
+        If it did, beyond what this version can read.
     """
-    _check_schema(_read_meta(connection, sa.select(meta).with_for_update()), name)
+    return _check_schema(_read_meta(connection, sa.select(meta).with_for_update()), name)
+
+
+def set_schema(connection: Connection, version: int) -> None:
+    """State the schema version that a migration came to, and which version of pvdopt it takes."""
+    for key, value in (("schema_version", str(version)), ("needs_version", package_version())):
+        connection.execute(sa.update(meta).where(meta.c.key == key).values(value=value))
 
 
 def _read_meta(connection: Connection, query: sa.Select[Any]) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(query)}
 
 
-def _check_schema(entries: Mapping[str, str], name: str) -> None:
+def _check_schema(entries: Mapping[str, str], name: str) -> int:
     stated = entries.get("schema_version", "")
     if not stated.isdigit():
         raise not_a_ledger(name)
@@ -138,6 +162,7 @@ def _check_schema(entries: Mapping[str, str], name: str) -> None:
         must = f"has schema {stated}, and pvdopt {package_version()} reads schemas up to {SCHEMA_VERSION}"
         todo = f"Install pvdopt {needed} or newer" if needed else "Install a newer pvdopt"
         raise LedgerTooNew(Problem(must, todo=todo, file=name))
+    return int(stated)
 
 
 def append(connection: Connection, after: int, drafts: Sequence[Draft], time: str, author: str) -> None:
@@ -180,3 +205,43 @@ def _refuse_constant(name: str) -> float:
 def count(connection: Connection) -> int:
     """Return how many facts there are."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(facts)).scalar_one())
+
+
+def copy_rows(source: Connection, target: Connection) -> int:
+    """Copy meta and facts as they are into the empty tables of another ledger; return how many facts."""
+    entries = _read_meta(source, sa.select(meta))
+    for key in ("campaign", "created"):
+        target.execute(sa.update(meta).where(meta.c.key == key).values(value=entries[key]))
+    rows = [row._asdict() for row in select(source)]
+    if rows:
+        target.execute(sa.insert(facts), rows)
+    return len(rows)
+
+
+# -- leases ------------------------------------------------------------------------------------------------------
+
+
+def read_clock(connection: Connection) -> float:
+    """Return the time in seconds since 1970 that all who hold leases go by."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()))).scalar_one())
+
+
+def read_leases(connection: Connection) -> dict[str, str]:
+    """Return by cell who holds it; leases that ran out are left out."""
+    query = sa.select(leases.c.cell, leases.c.holder).where(leases.c.until > read_clock(connection))
+    return {row.cell: row.holder for row in connection.execute(query)}
+
+
+def write_leases(connection: Connection, cells: Sequence[str], holder: str, lease_s: float) -> None:
+    """Give cells to a holder from now on, whoever held them."""
+    drop_leases(connection, cells)
+    until = read_clock(connection) + lease_s
+    if cells:
+        connection.execute(sa.insert(leases), [{"cell": c, "holder": holder, "until": until} for c in cells])
+
+
+def drop_leases(connection: Connection, cells: Sequence[str]) -> None:
+    """Take leases away."""
+    connection.execute(sa.delete(leases).where(leases.c.cell.in_(cells)))

@@ -1,0 +1,159 @@
+"""The ledger in PostgreSQL: the same facts and answers as in a file, by a server several machines reach."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from ledger_recipes import proposal
+
+from postgres_server import Server
+from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
+from pvdopt.ledger import Ledger
+from pvdopt.ledger.copies import back_up, restore
+
+pytestmark = pytest.mark.system("postgres")
+
+
+@pytest.fixture
+def place(postgres: Server) -> str:
+    return postgres.new_place()
+
+
+@pytest.fixture
+def shared(place: str) -> Iterator[Ledger]:
+    with Ledger.create(place, "lco", "anna", wait_s=0.3) as made:
+        made.add_proposals([proposal(), proposal(bias_v=0.0)])
+        yield made
+
+
+def run_sql(postgres: Server, statement: str, schema: str) -> None:
+    address = f"host=127.0.0.1 port={postgres.port} dbname=postgres"
+    with psycopg.connect(address, options=f'-c search_path="{schema}"') as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def schema_of(place: str) -> str:
+    return place.rpartition("=")[2]
+
+
+def test_it_says_what_a_file_says(shared: Ledger, place: str, path: Path) -> None:
+    rows = [
+        {"id": "P001", "executed": {"thickness_um": 0.1 + 0.2, "note": "5 µm, ½ x"}, "outcomes": {"capacity": 1e-300}},
+        {"recipe": {"bias_v": -10, "thickness_um": 1}, "outcomes": {"capacity": 52.5}},
+    ]
+    recorded = shared.record(rows)
+    assert recorded.ids == ("P001", "C001")
+    shared.correct("P001", {"capacity": 51.0}, "scale")
+    assert shared.check() == []
+    with Ledger.open(place) as other:
+        assert other.campaign == "lco"
+        assert other.state() == shared.state()
+    assert back_up(place, path) == shared.n_facts()
+    with Ledger.open(path) as copy:
+        assert copy.digest() == shared.digest()
+        assert copy.state() == shared.state()
+        assert copy.check() == []
+
+
+def test_a_copy_goes_back_into_the_database_and_what_was_there_is_kept(shared: Ledger, place: str, path: Path) -> None:
+    back_up(place, path)
+    then = shared.digest()
+    shared.add_proposals([proposal(bias_v=-70.0)])
+    now = shared.digest()
+    shared.close()
+    assert restore(path, place) == f"schema {schema_of(place)}_former_1"
+    with Ledger.open(place) as ledger, Ledger.open(f"{place}_former_1") as kept:
+        assert (ledger.digest(), kept.digest()) == (then, now)
+        ledger.add_proposals([proposal(bias_v=-80.0)])
+    with pytest.raises(DataInvalid, match="schema of its own"):
+        restore(path, place.partition("?")[0])
+
+
+def test_a_campaign_is_not_begun_twice_nor_found_where_none_is(shared: Ledger, place: str, postgres: Server) -> None:
+    with pytest.raises(DataInvalid, match="must be empty"):
+        Ledger.create(place, "lco")
+    with pytest.raises(DataInvalid, match="must be a ledger"):
+        Ledger.open(postgres.new_place())
+
+
+def test_of_two_who_begin_a_campaign_at_once_one_does(postgres: Server) -> None:
+    place = postgres.new_place()
+    made: list[Ledger | PvdoptError] = []
+
+    def create() -> None:
+        try:
+            made.append(Ledger.create(place, "lco", note={"event": "created"}))
+        except PvdoptError as error:
+            made.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    ledgers = [m for m in made if isinstance(m, Ledger)]
+    assert len(made) == 4
+    assert len(ledgers) == 1
+    assert all(isinstance(m, (Ledger, DataInvalid, LedgerBusy)) for m in made), made
+    assert ledgers[0].n_facts() == 1
+    ledgers[0].close()
+
+
+def test_a_busy_ledger_says_so_within_the_wait(shared: Ledger, place: str) -> None:
+    with Ledger.open(place, "ben") as other, other.writing():
+        start = time.monotonic()
+        with pytest.raises(LedgerBusy, match="somebody else is writing") as caught:
+            shared.add_proposals([proposal()])
+        assert time.monotonic() - start < 10
+        assert caught.value.exit_code == 5
+        assert shared.n_facts() == 2, "reading goes on meanwhile"
+    assert shared.add_proposals([proposal()]) == ["P003"]
+
+
+def test_writing_on_old_knowledge_is_refused(shared: Ledger, place: str) -> None:
+    seen = shared.state().n_facts
+    with Ledger.open(place, "ben") as other:
+        other.add_proposals([proposal()])
+    with pytest.raises(LedgerChanged, match=r"holds 3 facts where 2 were read.*ben"):
+        shared.veto("P001", expected=seen)
+
+
+def test_the_database_itself_keeps_facts(shared: Ledger, place: str, postgres: Server) -> None:
+    for statement in ("UPDATE facts SET payload = '{}'", "DELETE FROM facts WHERE seq = 1"):
+        with pytest.raises(psycopg.errors.RaiseException, match="only ever added"):
+            run_sql(postgres, statement, schema_of(place))
+    assert shared.check() == []
+
+
+def test_a_newer_ledger_is_refused(shared: Ledger, place: str, postgres: Server) -> None:
+    run_sql(postgres, "UPDATE meta SET value = '7' WHERE key = 'schema_version'", schema_of(place))
+    with pytest.raises(LedgerTooNew, match="has schema 7"):
+        Ledger.open(place)
+    with pytest.raises(LedgerTooNew):
+        shared.add_proposals([proposal()])
+
+
+def test_a_server_that_cannot_be_reached_is_named_without_the_password(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = postgres.new_place()
+    monkeypatch.setenv("PGPASSWORD", "wrong-secret")
+    with pytest.raises(PvdoptError, match=r"127\.0\.0\.1.*Set PGPASSWORD") as caught:
+        Ledger.open(place)
+    assert "secret" not in str(caught.value)
+    monkeypatch.delenv("PGPASSWORD")
+    with pytest.raises(PvdoptError, match="password"):
+        Ledger.open(place)
+    with pytest.raises(PvdoptError, match="cannot be used"):
+        Ledger.open("postgresql+psycopg://127.0.0.1:9/postgres?schema=lco")
+
+
+@pytest.mark.parametrize("name", ["a b", 'x"; DROP SCHEMA public; --', "a" * 64])
+def test_a_schema_is_a_plain_name(name: str) -> None:
+    with pytest.raises(DataInvalid, match="schema must be named by"):
+        Ledger.open(f"postgresql://h/d?schema={name}")
