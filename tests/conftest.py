@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from postgres_server import Server, find_program, running
+if TYPE_CHECKING:
+    from postgres_server import Server
+
 
 #: Set to "all" where nothing may be left out, as in continuous integration.
 REQUIRE = "PVDOPT_REQUIRE"
 _WANTED = "needs the program "
+
+
+def find_program(name: str) -> str | None:
+    """Return a program's path; Debian keeps those of PostgreSQL's server out of the PATH."""
+    newest_first = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    return shutil.which(name) or next(map(str, newest_first), None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -27,7 +38,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """A PostgreSQL server of the tests' own; whoever asks for it is marked ``system("postgres")``."""
-    with running() as server:
+    from postgres_server import running
+
+    program = find_program("postgres")
+    assert program is not None
+    with running(program) as server:
         yield server
 
 

@@ -19,15 +19,6 @@ from pathlib import Path
 _START_S = 60
 
 
-def find_program(name: str) -> str | None:
-    """Return a program's path; Debian keeps those of PostgreSQL's server out of the PATH."""
-    found = shutil.which(name)
-    if found is None:
-        newest_first = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-        found = str(newest_first[0]) if newest_first else None
-    return found
-
-
 @dataclass
 class Server:
     """A running server, whose one user is ``lab``; the password is for the environment alone."""
@@ -60,11 +51,12 @@ def _as_user() -> dict[str, str]:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Make a cluster, start its server on a free port of the loopback, and stop and remove all of it at the end."""
-    initdb, postgres = find_program("initdb"), find_program("postgres")
-    assert initdb is not None
-    assert postgres is not None
+def running(postgres: str) -> Iterator[Server]:
+    """Make a cluster, start its server on a free port of the loopback, and stop and remove all of it at the end.
+
+    ``postgres`` is the server's program; ``initdb`` lies beside it.
+    """
+    initdb = Path(postgres).resolve().with_name("initdb")
     who = _as_user()
     folder = Path(tempfile.mkdtemp(prefix="pvdopt-postgres-"))
     server = None
