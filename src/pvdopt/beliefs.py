@@ -83,17 +83,22 @@ class Beliefs:
 
     def fingerprint(self) -> str:
         """Return a hash over data, campaign file, specification, seed and versions: what makes a model the same."""
-        told = self.observed.sort_index()
-        digest = hashlib.sha256(told[sorted(told.columns)].to_csv().encode())
+        digest = hashlib.sha256(self.data_fingerprint().encode())
         for part in (
             self.config_fingerprint,
-            "" if self.evidence is None else fingerprint_evidence(self.evidence),
             self.specification,
             str(self.seed),
             repr(versions()),
             _source_digest(),
         ):
             digest.update(b"\0" + part.encode())
+        return digest.hexdigest()[:16]
+
+    def data_fingerprint(self) -> str:
+        """Return a hash over own and reported cells: the same data, the same fingerprint."""
+        told = self.observed.sort_index()
+        digest = hashlib.sha256(told[sorted(told.columns)].to_csv().encode())
+        digest.update(b"\0" + ("" if self.evidence is None else fingerprint_evidence(self.evidence)).encode())
         return digest.hexdigest()[:16]
 
     def fitted(self) -> OutcomeModels:

@@ -25,6 +25,7 @@ from pvdopt.campaign_reports import (
     Best,
     BestCell,
     Budget,
+    Choice,
     Evaluation,
     Forecast,
     LabLevel,
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
 
 __all__ = [
-    "Best", "BestCell", "Budget", "Campaign", "Evaluation", "Forecast", "LabLevel", "PendingCell", "PredictionScore",
-    "RecordReport", "ResultCell", "RetrainReport", "Status", "Suggestion",
+    "Best", "BestCell", "Budget", "Campaign", "Choice", "Evaluation", "Forecast", "LabLevel", "PendingCell",
+    "PredictionScore", "RecordReport", "ResultCell", "RetrainReport", "Status", "Suggestion",
 ]  # fmt: skip
 
 #: Called with (done, total, what).
@@ -460,7 +461,36 @@ class Campaign:
 
         ledger = None if dry_run else self._writer("retrain")
         own = self.own_cells()
-        return retrain(self.beliefs(own), own, self.config.surrogate, ledger, progress, n_jobs)
+        return retrain(self.beliefs(own), own, self.config.surrogate, ledger, self._cards, progress, n_jobs)
+
+    def roll_back(self, *, dry_run: bool = False) -> RetrainReport:
+        """Go back to the specification that was in use before the last change, and refit it on all data.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        LedgerChanged
+            If somebody else wrote meanwhile.
+        """
+        from pvdopt.learning import roll_back
+
+        ledger = None if dry_run else self._writer("retrain --rollback")
+        own = self.own_cells()
+        return roll_back(self.beliefs(own), own, self.config.surrogate, ledger, self._cards)
+
+    def choices(self) -> list[Choice]:
+        """Return the specifications chosen so far, oldest first."""
+        from pvdopt.model_cards import choices
+
+        return choices(self.own_cells().state.retrained)
+
+    @property
+    def _cards(self) -> Path | None:
+        """Where model cards are written."""
+        from pvdopt.model_cards import CARDS_FOLDER
+
+        return None if self.folder is None else self.folder / CARDS_FOLDER
 
     def evaluate(
         self,

@@ -105,6 +105,8 @@ class PredictionScore:
         ln(measured / median).
     crps : float or None
         Continuous ranked probability score on the model's scale, lower is better; None for a bound.
+    log_score : float or None
+        Minus the log density on the model's scale, of a bound minus the log of its tail; lower is better.
     """
 
     id: str
@@ -118,6 +120,27 @@ class PredictionScore:
     is_inside: bool | None
     log_ratio: float | None
     crps: float | None
+    log_score: float | None
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """How well the predictions of one outcome, stored with the proposals, have done so far.
+
+    Attributes
+    ----------
+    n, inside, n_known : int
+        Predictions with a result; how many lay inside their interval, and of how many that is known.
+    crps, log_score : float or None
+        Means over them; lower is better.
+    """
+
+    outcome: str
+    n: int
+    inside: int
+    n_known: int
+    crps: float | None
+    log_score: float | None
 
 
 @dataclass(frozen=True)
@@ -160,25 +183,56 @@ class RetrainReport:
         Each specification on the campaign's own cells, in the same folds; empty with too few of them.
     scores : list of PredictionScore
         Of all past proposals that have results.
-    coverage : mapping of str to (int, int)
-        Per outcome how many of them lay inside their interval, and of how many that is known.
+    record : list of TrackRecord
+        The same summed up by outcome.
+    why : str
+        The reason of the choice.
+    seed : int
     n_own, n_reported : mapping of str to int
         Rows per outcome.
     versions : mapping of str to str
+    card : Path or None
+        Model card that was written for people to read.
     """
 
     chosen: str
     previous: str
     is_changed: bool
+    why: str
     skills: list[Skill]
     scores: list[PredictionScore]
+    record: list[TrackRecord]
     coverage: Mapping[str, tuple[int, int]]
     n_own: Mapping[str, int]
     n_reported: Mapping[str, int]
     fingerprint: str
+    seed: int
     versions: Mapping[str, str]
     is_recorded: bool
     notes: list[str]
+    card: Path | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a specification, as the ledger has it.
+
+    Attributes
+    ----------
+    number : int
+        Choices are counted from 1.
+    is_rollback : bool
+        Whether it went back to an earlier choice instead of comparing.
+    """
+
+    number: int
+    time: str
+    author: str
+    chosen: str
+    previous: str
+    is_rollback: bool
+    why: str
+    n_own: Mapping[str, int]
 
 
 @dataclass(frozen=True)

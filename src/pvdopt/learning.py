@@ -7,7 +7,9 @@ chosen on them, and the report says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +18,12 @@ import pandas as pd
 from pvdopt.beliefs import Beliefs, known_outcomes, versions
 from pvdopt.campaign_reports import Evaluation, RetrainReport
 from pvdopt.errors import UsageError
-from pvdopt.own_cells import OwnCells, count_coverage
+from pvdopt.model_cards import ROLLBACK, earlier_specification, write_card
+from pvdopt.own_cells import OwnCells, count_coverage, track_record
 from pvdopt.surrogates import SPECIFICATIONS
 from pvdopt.surrogates.base import FadeLink
 from pvdopt.surrogates.calibration import literature_skill
-from pvdopt.validation import Skill, held_out, measure_skill
+from pvdopt.validation import Interval, Skill, held_out, measure_skill
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -37,13 +40,19 @@ N_FOLDS = 5
 
 
 def retrain(
-    beliefs: Beliefs, own: OwnCells, configured: str, ledger: Ledger | None, progress: Progress | None, n_jobs: int
+    beliefs: Beliefs,
+    own: OwnCells,
+    configured: str,
+    ledger: Ledger | None,
+    folder: Path | None,
+    progress: Progress | None,
+    n_jobs: int,
 ) -> RetrainReport:
     """Choose a specification on own cells, refit on all data, keep the choice; see :meth:`Campaign.retrain`."""
     state = own.state
     competing = tuple(dict.fromkeys([beliefs.specification, *COMPETING]))
     skills, _, notes = compare_on_own(beliefs, competing, progress, n_jobs)
-    chosen = _choose(beliefs.specification, skills, notes)
+    chosen, why = choose_specification(beliefs.specification, skills)
     chosen_beliefs = replace(beliefs, specification=chosen)
     models = chosen_beliefs.fitted()
     scores = own.scores()
@@ -51,19 +60,64 @@ def retrain(
         chosen=chosen,
         previous=beliefs.specification,
         is_changed=chosen != beliefs.specification,
+        why=why,
         skills=skills,
         scores=scores,
+        record=track_record(scores),
         coverage=count_coverage(scores),
         n_own={name: int(table.own.sum()) for name, table in models.tables.items()},
         n_reported={name: int((~table.own).sum()) for name, table in models.tables.items()},
         fingerprint=chosen_beliefs.fingerprint(),
+        seed=beliefs.seed,
         versions=versions(),
         is_recorded=ledger is not None,
         notes=notes,
     )
-    if ledger is not None:
-        ledger.add_retrained(_card(report, configured, beliefs), expected=state.n_facts)
-    return report
+    if ledger is None:
+        return report
+    ledger.add_retrained(_card(report, configured, chosen_beliefs), expected=state.n_facts)
+    return replace(report, card=_write_newest_card(ledger, folder))
+
+
+def roll_back(
+    beliefs: Beliefs, own: OwnCells, configured: str, ledger: Ledger | None, folder: Path | None
+) -> RetrainReport:
+    """Go back to the specification before the one in use; see :meth:`Campaign.roll_back`."""
+    previous = beliefs.specification
+    chosen = earlier_specification(own.state.retrained, configured)
+    chosen_beliefs = replace(beliefs, specification=chosen)
+    models = chosen_beliefs.fitted()
+    scores = own.scores()
+    report = RetrainReport(
+        chosen=chosen,
+        previous=previous,
+        is_changed=True,
+        why=f"Gone back from {previous} by hand; the next retrain compares anew.",
+        skills=[],
+        scores=scores,
+        record=track_record(scores),
+        coverage=count_coverage(scores),
+        n_own={name: int(table.own.sum()) for name, table in models.tables.items()},
+        n_reported={name: int((~table.own).sum()) for name, table in models.tables.items()},
+        fingerprint=chosen_beliefs.fingerprint(),
+        seed=beliefs.seed,
+        versions=versions(),
+        is_recorded=ledger is not None,
+        notes=[],
+    )
+    if ledger is None:
+        return report
+    card = {"event": ROLLBACK, **_card(report, configured, chosen_beliefs)}
+    ledger.add_retrained(card, expected=own.state.n_facts)
+    return replace(report, card=_write_newest_card(ledger, folder))
+
+
+def _write_newest_card(ledger: Ledger, folder: Path | None) -> Path | None:
+    """Write the files of the last choice; return the one for people."""
+    if folder is None:
+        return None
+    facts = ledger.state().retrained
+    return write_card(folder, len(facts), facts[-1])
 
 
 def _card(report: RetrainReport, configured: str, beliefs: Beliefs) -> dict[str, Any]:
@@ -77,13 +131,14 @@ def _card(report: RetrainReport, configured: str, beliefs: Beliefs) -> dict[str,
         "chosen": report.chosen,
         "previous": report.previous,
         "configured": configured,
+        "why": report.why,
         "fingerprint": report.fingerprint,
+        "data": beliefs.data_fingerprint(),
+        "seed": report.seed,
         "n_own": dict(report.n_own),
         "n_reported": dict(report.n_reported),
-        "skill": [
-            {"specification": s.specification, "outcome": s.outcome, "crps": s.crps.value, "n_rows": s.n_rows}
-            for s in report.skills
-        ],
+        "skill": [_skill_entry(s, report.previous) for s in report.skills],
+        "record": [asdict(r) for r in report.record],
         "literature_factor": {name: found.factor for name, found in literature.items()},
         "coverage": {name: list(counts) for name, counts in report.coverage.items()},
         "versions": dict(report.versions),
@@ -91,26 +146,45 @@ def _card(report: RetrainReport, configured: str, beliefs: Beliefs) -> dict[str,
     }
 
 
-def _choose(current: str, skills: Sequence[Skill], notes: list[str]) -> str:
-    """Return the specification to use: another one only if it is clearly better on average over the outcomes.
+def _skill_entry(skill: Skill, current: str) -> dict[str, Any]:
+    gap = skill.against.get(current)
+    return {
+        "specification": skill.specification,
+        "outcome": skill.outcome,
+        "crps": skill.crps.value,
+        "log_score": skill.log_score.value,
+        "coverage": skill.coverage.value,
+        "n_rows": skill.n_rows,
+        "difference": None if gap is None else gap.value,
+        "interval": None if gap is None else [gap.low, gap.high],
+        "standard_error": None if gap is None else standard_error(gap),
+    }
 
-    Clearly means that the 90 % interval of its difference in CRPS to the one in use lies below 0 for some outcome,
-    and above 0 for none.
+
+def standard_error(difference: Interval) -> float:
+    """Return the standard error of a figure from its 90 % interval."""
+    return (difference.high - difference.low) / (2.0 * NormalDist().inv_cdf(0.95))
+
+
+def choose_specification(current: str, skills: Sequence[Skill]) -> tuple[str, str]:
+    """Return the specification to use, and why: another one only if it is better by more than its standard error.
+
+    The error is that of its difference in CRPS to the one in use, in the same folds; it has to be better so for some
+    outcome, and worse so for none.
     """
     if not skills:
-        return current
-    rivals: dict[str, float] = {}
+        return current, "There are too few own cells to compare specifications on."
+    rivals: dict[str, tuple[float, str]] = {}
     for name in dict.fromkeys(s.specification for s in skills if s.specification in COMPETING):
-        gaps = [s.against[current] for s in skills if s.specification == name and current in s.against]
-        is_better, is_worse = any(g.high < 0 for g in gaps), any(g.low > 0 for g in gaps)
-        if is_better and not is_worse:
-            rivals[name] = float(np.mean([g.value for g in gaps]))
+        gaps = {s.outcome: s.against[current] for s in skills if s.specification == name and current in s.against}
+        better = [o for o, g in gaps.items() if g.value < -standard_error(g)]
+        if better and not any(g.value > standard_error(g) for g in gaps.values()):
+            told = ", ".join(f"{o} {gaps[o].value:+.3f} (standard error {standard_error(gaps[o]):.3f})" for o in better)
+            rivals[name] = (sum(g.value for g in gaps.values()) / len(gaps), told)
     if not rivals:
-        notes.append(f"{current} is kept: no other specification predicts the own cells clearly better.")
-        return current
-    chosen = min(rivals, key=lambda name: rivals[name])
-    notes.append(f"{chosen} replaces {current}: it predicts the own cells clearly better.")
-    return chosen
+        return current, "No other specification predicts the own cells better by more than its standard error."
+    chosen = min(rivals, key=lambda name: rivals[name][0])
+    return chosen, f"Better than {current} on own cells by CRPS: {rivals[chosen][1]}."
 
 
 # -- own cells ---------------------------------------------------------------------------------------------------
@@ -146,12 +220,13 @@ def compare_on_own(
         if n not in enough
     ]
     if not enough:
-        notes.append(f"{beliefs.specification} is kept.")
         return [], pd.DataFrame(), notes
     groups = make_folds(usable, beliefs.seed)
+    # Folds that were only dealt out are no groups of alike cells: there each cell is one of its own.
+    alike = groups if set(groups) <= set(usable["run"]) else [str(i) for i in usable.index]
     wanted = list(dict.fromkeys([*specifications, *(b for b in BASELINES if beliefs.evidence is not None)]))
     tasks = [(s, g) for s in wanted for g in dict.fromkeys(groups)]
-    parts = _run([(_held_out_own, (beliefs, s, usable, groups, g, enough)) for s, g in tasks], progress, n_jobs)
+    parts = _run([(_held_out_own, (beliefs, s, usable, groups, g, alike, enough)) for s, g in tasks], progress, n_jobs)
     held = pd.concat(parts, ignore_index=True)
     skills = []
     for outcome in enough:
@@ -172,9 +247,13 @@ def _held_out_own(
     usable: pd.DataFrame,
     groups: Sequence[str],
     group: str,
+    alike: Sequence[str],
     outcomes: Sequence[str],
 ) -> pd.DataFrame:
-    """Return what a specification says of the cells of one group, after learning from all others."""
+    """Return what a specification says of the cells of one group, after learning from all others.
+
+    ``alike`` names for each row what it is resampled with.
+    """
     out = np.array([g == group for g in groups])
     test = usable[out]
     rest = beliefs.observed.drop(index=test.index)
@@ -197,7 +276,7 @@ def _held_out_own(
                     "specification": specification,
                     "outcome": outcome,
                     "id": list(test.index),
-                    "source": group,
+                    "source": [a for a, is_out in zip(alike, out, strict=True) if is_out],
                     "y": y,
                     "censor": bound if link.increasing else -bound,
                     "mean": prediction.mean,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.campaign_reports import LabLevel, PredictionScore
+from pvdopt.campaign_reports import LabLevel, PredictionScore, TrackRecord
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome, Scalar
@@ -193,8 +193,9 @@ def score_prediction(
 ) -> PredictionScore:
     """Return how one stored prediction compares with what was measured.
 
-    The score is the CRPS of a normal distribution (Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), eq. 21)
-    on the scale on which the outcome is modelled; its deviation follows from the stored interval.
+    Scores are the CRPS of a normal distribution (Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), eq. 21)
+    and its log score (the same, section 4.1) on the scale on which the outcome is modelled; its deviation follows from
+    the stored interval.
     """
     value, qualifier = measured.value, measured.qualifier
     mid, low, high, p = (float(predicted[key]) for key in ("median", "low", "high", "p"))
@@ -203,12 +204,13 @@ def score_prediction(
         is_inside = None
     is_bound = qualifier in (">=", "<=")
     log_ratio = math.log(value / mid) if value > 0 and mid > 0 else None
-    crps = None
-    if not is_bound:
-        y, mean, one, other = (_to_scale(outcome, v, has_evidence) for v in (value, mid, low, high))
-        sd = abs(other - one) / (2.0 * NormalDist().inv_cdf(0.5 + p / 2.0))
-        crps = _crps(y, mean, sd)
-    return PredictionScore(id_, outcome, value, qualifier, mid, low, high, p, is_inside, log_ratio, crps)
+    y, mean, one, other = (_to_scale(outcome, v, has_evidence) for v in (value, mid, low, high))
+    sd = abs(other - one) / (2.0 * NormalDist().inv_cdf(0.5 + p / 2.0))
+    crps = None if is_bound else _crps(y, mean, sd)
+    # A larger retention is a smaller fade: there the bound turns round.
+    side = {">=": 1, "<=": -1}.get(qualifier, 0) * (1 if other >= one else -1)
+    log_score = _log_score(y, mean, sd, side)
+    return PredictionScore(id_, outcome, value, qualifier, mid, low, high, p, is_inside, log_ratio, crps, log_score)
 
 
 def _to_scale(outcome: str, value: float, has_evidence: bool) -> float:
@@ -226,6 +228,34 @@ def _crps(y: float, mean: float, sd: float) -> float:
     z = (y - mean) / sd
     normal = NormalDist()
     return sd * (z * (2.0 * normal.cdf(z) - 1.0) + 2.0 * normal.pdf(z) - 1.0 / math.sqrt(math.pi))
+
+
+def _log_score(y: float, mean: float, sd: float, side: int) -> float | None:
+    """Return minus the log density at y, or of a bound (side +1: at or above y) minus the log of its tail."""
+    if not sd > 0:
+        return None
+    z = (y - mean) / sd
+    if side == 0:
+        return 0.5 * z * z + math.log(sd) + 0.5 * math.log(2.0 * math.pi)
+    # erfc keeps what is left of a far tail, where one minus a distribution function is nothing.
+    return -math.log(max(0.5 * math.erfc(side * z / math.sqrt(2.0)), 1e-300))
+
+
+def track_record(scores: Iterable[PredictionScore]) -> list[TrackRecord]:
+    """Return per outcome how well past predictions have done; what is a bound has no CRPS."""
+    listed = list(scores)
+    found = []
+    for outcome in dict.fromkeys(s.outcome for s in listed):
+        mine = [s for s in listed if s.outcome == outcome]
+        crps = [s.crps for s in mine if s.crps is not None]
+        logs = [s.log_score for s in mine if s.log_score is not None]
+        inside, n_known = count_coverage(mine).get(outcome, (0, 0))
+        found.append(TrackRecord(outcome, len(mine), inside, n_known, _mean(crps), _mean(logs)))
+    return found
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def count_coverage(scores: Iterable[PredictionScore]) -> dict[str, tuple[int, int]]:
