@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pvdopt.campaign_reports import Shares
+from pvdopt.candidates import draw_recipes
 from pvdopt.columns import column
 from pvdopt.evidence import Evidence
 from pvdopt.explain import NearCell, evidence_gaps, nearest_cells
@@ -33,6 +35,7 @@ from pvdopt.usability import Usability
 
 if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
+    from pvdopt.surrogates.base import Prediction
 
 #: Probability of the intervals shown and stored.
 INTERVAL = 0.8
@@ -40,6 +43,8 @@ INTERVAL = 0.8
 N_FOR_CALIBRATION = 8
 #: Cells shown with a prediction.
 N_NEAR = 3
+#: Cells of a baseline whose worth is told, and other recipes that it is told of.
+N_REPLICATES, N_OTHERS = 3, 64
 #: Packages whose version bears on a prediction.
 PACKAGES = ("pvdopt", "numpy", "scipy", "pandas", "scikit-learn")
 
@@ -119,8 +124,36 @@ class Beliefs:
     def proposer(self) -> Proposer:
         """Return the proposer that chooses with these models."""
         return Proposer(
-            self.space, self.objectives, self.evidence, seed=self.seed, models=self.make, reference=self.reference
+            self.space,
+            self.objectives,
+            self.evidence,
+            seed=self.seed,
+            models=self._make_and_keep,
+            reference=self.reference,
         )
+
+    def _make_and_keep(self) -> OutcomeModels:
+        """Return fresh models; the first, which the proposer fits to all cells, serve :meth:`fitted` as well."""
+        models = self.make()
+        self.__dict__.setdefault("_models", models)
+        return models
+
+    def lab_standing(self) -> dict[str, dict[str, float]]:
+        """Return how this laboratory's level compares with the reported cells', as the ledger keeps it.
+
+        Per outcome ``ratio``, ``low`` and ``high`` (80 %): of a capacity to what reported cells alike would have, of a
+        rate of fading likewise; and ``n``, the own values behind it. Empty where the models do not tell.
+        """
+        models = self.fitted()
+        reach = NormalDist().inv_cdf(0.5 + INTERVAL / 2.0)
+        found = {}
+        for name, (mean, sd) in models.levels().items():
+            table = models.tables[name]
+            if table.own.any() and not table.own.all():
+                ends = (mean, mean - reach * sd, mean + reach * sd)
+                ratio, low, high = (float(np.exp(end)) for end in ends)
+                found[name] = {"ratio": ratio, "low": low, "high": high, "n": int(table.own.sum())}
+        return found
 
 
 def versions() -> dict[str, str]:
@@ -215,6 +248,43 @@ def general_notes(beliefs: Beliefs) -> list[str]:
     if strange and beliefs.evidence is not None:
         notes.append(f"Only own cells teach {', '.join(strange)}: the vocabulary does not know it.")
     return notes
+
+
+def worth_of_baseline(beliefs: Beliefs, batch: pd.DataFrame) -> list[str]:
+    """Return, as a note, what cells of a baseline would buy before any own cell was measured; none without evidence.
+
+    Parameters
+    ----------
+    batch : DataFrame
+        Proposals; the baseline is the one that is meant so, else the first.
+    """
+    if beliefs.evidence is None or not len(batch):
+        return []
+    place = next((k for k, purpose in enumerate(batch["purpose"]) if purpose == "baseline"), 0)
+    names = list(beliefs.space.names)
+    others = draw_recipes(beliefs.space, N_OTHERS, np.random.default_rng(abs(beliefs.seed)))
+    recipes = pd.concat([batch[names].iloc[[place]], others[names]], ignore_index=True)
+    predictions = beliefs.fitted().predict(recipes)
+    goals = [o for o in beliefs.objectives if not o.is_constraint and beliefs.evidence.knows(o.name)]
+    if not goals:
+        return []
+    label = batch["id"].iloc[place] or "the first recipe"
+    told = "; ".join(_narrowing(o, predictions[o.name]) for o in goals)
+    return [f"What a baseline buys: {N_REPLICATES} cells of {label} would narrow the 80 % interval of {told}."]
+
+
+def _narrowing(objective: Objective, prediction: Prediction) -> str:
+    """Say how cells of the first recipe narrow the interval of its next cell, and those of the other recipes."""
+    reach = NormalDist().inv_cdf(0.5 + INTERVAL / 2.0)
+    after = prediction.std_after(N_REPLICATES)
+    before = [float(ends[0]) for ends in prediction.interval(INTERVAL)]
+    ends = sorted(float(prediction.link.inverse(prediction.mean[0] + s * reach * after[0])) for s in (-1.0, 1.0))
+    unit = "" if objective.unit in (None, "", "1") else f" {objective.unit}"
+    narrower = 1.0 - float(np.median(after[1:] / prediction.total_std[1:]))
+    return (
+        f"{objective.name} from {before[0]:.2g} to {before[1]:.2g}{unit} to about {ends[0]:.2g} to {ends[1]:.2g}, "
+        f"and those of other recipes by {round(100 * narrower)} %"
+    )
 
 
 def known_outcomes(objectives: Sequence[Objective], evidence: Evidence | None) -> list[str]:

@@ -307,6 +307,28 @@ class LabLevel:
 
 
 @dataclass(frozen=True)
+class LabStanding:
+    """Where this laboratory's level stands against the reported cells after matching their settings.
+
+    Attributes
+    ----------
+    ratio, low, high : float
+        Of the capacity, or of the rate of fading, to what reported cells alike would show; the interval holds 80 %.
+    n : int
+        Own values behind it when it was computed.
+    time : str
+        When that was: with the last proposals or the last retraining.
+    """
+
+    outcome: str
+    ratio: float
+    low: float
+    high: float
+    n: int
+    time: str
+
+
+@dataclass(frozen=True)
 class Status:
     """Where a campaign stands.
 
@@ -316,6 +338,8 @@ class Status:
         Cells by status.
     results : list of ResultCell
         The latest, newest first.
+    standing : list of LabStanding
+        Empty until own cells were measured and proposals made or models retrained after that.
     specification : str
         The surrogate in use.
     retrained : str or None
@@ -333,6 +357,7 @@ class Status:
     results: list[ResultCell]
     budget: Budget | None
     lab: list[LabLevel]
+    standing: list[LabStanding]
     specification: str
     retrained: str | None
     evaluator: str | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.campaign_reports import Best, BestCell, Budget, PendingCell, ResultCell, Status
+from pvdopt.campaign_reports import Best, BestCell, Budget, LabStanding, PendingCell, ResultCell, Status
 from pvdopt.ledger.state import CellState
 from pvdopt.objectives import Objective
 from pvdopt.own_cells import OwnCells, lab_levels
@@ -46,11 +46,25 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         ],
         budget=None if budget is None else Budget(budget, used, max(budget - used, 0)),
         lab=lab_levels(own.scores()),
+        standing=lab_standing(own),
         specification=specification,
         retrained=state.retrained[-1].time if state.retrained else None,
         evaluator=studies[-1]["evaluator"] if studies else None,
         notes=notes,
     )
+
+
+def lab_standing(own: OwnCells) -> list[LabStanding]:
+    """Return where the laboratory's level was last found to stand against the reported cells.
+
+    Computing it takes the models; so it is kept with every batch of proposals and every retraining.
+    """
+    told = [(f.time, f.payload["lab"]) for f in own.state.retrained if f.payload.get("lab")]
+    told += [(c.times["proposed"], c.proposal["lab"]) for c in own.state.cells.values() if c.proposal.get("lab")]
+    if not told:
+        return []
+    time, found = max(told, key=lambda each: each[0])
+    return [LabStanding(name, s["ratio"], s["low"], s["high"], int(s["n"]), time) for name, s in found.items()]
 
 
 def _pending(own: OwnCells, cell: CellState) -> PendingCell:

@@ -21,6 +21,7 @@ from pvdopt.beliefs import (
     lean_on,
     n_reported,
     tell_shares,
+    worth_of_baseline,
 )
 from pvdopt.campaign_reports import Forecast, Suggestion
 from pvdopt.candidates import draw_recipes
@@ -233,15 +234,20 @@ def suggest(
     leans_on, warnings = lean_on(beliefs, frame)
     fingerprint = beliefs.fingerprint()
     ids: list[str | None] = [None] * len(frame)
+    lab = beliefs.lab_standing() if beliefs.evidence is not None and len(beliefs.observed) else {}
     if ledger is not None:
         batch = 1 + max((int(c.proposal.get("batch") or 0) for c in state.cells.values()), default=0)
         same = {"fingerprint": fingerprint, "batch": batch, "seed": beliefs.seed, "sampler": sampler}
         if reference is None and "reference" in frame.attrs:
             same["reference"] = frame.attrs["reference"]
         same |= {"specification": beliefs.specification, "fixed_by_hand": dict(fix)}
+        if lab:
+            same["lab"] = lab
         rows = [{**same, **row} for row in proposal_rows(beliefs, frame)]
         ids = list(ledger.add_proposals(rows, expected=state.n_facts))
     frame.insert(0, "id", pd.Series(ids, index=frame.index, dtype=object))
+    if not beliefs.observed[[o.name for o in beliefs.objectives]].notna().any(axis=None):
+        notes += worth_of_baseline(beliefs, frame)
     return Suggestion(
         frame=frame,
         parameters=beliefs.space.names,

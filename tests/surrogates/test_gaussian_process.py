@@ -311,3 +311,34 @@ def test_the_level_of_the_laboratory_is_told_with_its_deviation():
     assert 0 < low[1] < 0.6
     assert GaussianProcess(n_restarts=0).fit(table.subset(~table.own)).level() is None
     assert GaussianProcess(n_restarts=0).fit(plain(5)).level() is None
+
+
+@pytest.mark.parametrize("kind", ["capacity", "plain"])
+@pytest.mark.parametrize("n_cells", [1, 3])
+def test_what_further_cells_would_leave_is_what_they_leave(kind, n_cells):
+    table = TABLES[kind]()
+    model = GaussianProcess(n_restarts=0).fit(table)
+    found = asked("plain" if kind == "plain" else "evidence")
+    expected = model.predict(found).std_after(n_cells)
+    first = found.iloc[[0] * n_cells].reset_index(drop=True)
+
+    def longer(old, new):
+        return np.concatenate([old, np.full(n_cells, new, dtype=old.dtype)])
+
+    after = replace(
+        table,
+        frame=pd.concat([table.frame, first], ignore_index=True),
+        y=longer(table.y, 0.0),
+        noise_var=longer(table.noise_var, 0.0),
+        censor=longer(table.censor, 0),
+        source=longer(table.source, OWN_SOURCE),
+        team=longer(table.team, OWN_SOURCE),
+        run=np.concatenate([table.run, np.array([f"later {k}" for k in range(n_cells)], dtype=object)]),
+        own=longer(table.own, True),
+    )
+    later = GaussianProcess(n_restarts=0).fit(after)
+    later.theta = model.theta
+    later._solve(later._residual, later._noise_var)
+    # What a missing value may have been is read off the rows, of which there are more now.
+    assert later.predict(found).total_std == pytest.approx(expected, rel=0.03)
+    assert (expected < model.predict(found).total_std).all()

@@ -27,6 +27,7 @@ from pvdopt.cli.proposals import print_recipes
 
 if TYPE_CHECKING:
     from pvdopt.campaign import BestCell, Status
+    from pvdopt.campaign_reports import LabStanding
 
 
 #: What the words of `export` are.
@@ -162,6 +163,7 @@ def _print_status(found: Status) -> None:
         inside = f"{level.inside} of {level.n} inside their 80 % interval"
         ratio = output.show(level.median_ratio, digits=2)
         items.append(("this lab", f"{level.outcome} {ratio} x what was predicted ({inside})"))
+    items += [("this lab", _against_reported(standing)) for standing in found.standing]
     output.print_items(items, indent=0)
     if found.pending:
         output.print_line("\nWaiting", style="bold")
@@ -173,6 +175,29 @@ def _print_status(found: Status) -> None:
     if found.results:
         output.print_line("\nLatest results", style="bold")
         output.print_table(["cell", "status", "when", "outcomes"], [_result_row(cell) for cell in found.results])
+
+
+def _against_reported(standing: LabStanding) -> str:
+    what = "fading" if standing.outcome == "retention" else standing.outcome
+    own = output.count(standing.n, "own value")
+    return (
+        f"{what} {_percent(standing.ratio)} the reported cells after matching "
+        f"(80 % within {_percent(standing.low)} to {_percent(standing.high)}; by {own}, {_day(standing.time)})"
+    )
+
+
+def _percent(ratio: float) -> str:
+    """Return a ratio as a distance.
+
+    Examples
+    --------
+    >>> _percent(0.88), _percent(1.031), _percent(1.001), _percent(2.4)
+    ('12 % below', '3 % above', 'level with', '2.4 times')
+    """
+    if ratio >= 2.0:
+        return f"{ratio:.1f} times"
+    gap = round(100.0 * (ratio - 1.0))
+    return "level with" if gap == 0 else f"{abs(gap)} % {'above' if gap > 0 else 'below'}"
 
 
 def _result_row(cell: Any) -> list[str]:

@@ -148,6 +148,19 @@ class Prediction:
         ends = self.link.inverse(self.mean - half), self.link.inverse(self.mean + half)
         return ends if self.link.increasing else (ends[1], ends[0])
 
+    def std_after(self, n_cells: int) -> Array:
+        """Return each recipe's deviation for a new cell once cells of the first recipe were measured, shape (n,).
+
+        Model scale, calibrated like :attr:`total_std`. The cells stand in runs of their own; conditioning of a normal
+        distribution on their mean: Var[e_i] - Cov[e_i, e_0]^2 / (Var[e_0] + noise_0^2 / n_cells) with e the effect and
+        the level together.
+        """
+        effect = np.diag(self.std**2) if self.covariance is None else self.covariance()
+        effect = effect + np.outer(self.offset_std, self.offset_std)
+        known = effect[:, 0] ** 2 / (effect[0, 0] + self.noise_std[0] ** 2 / n_cells)
+        left = np.maximum(np.diag(effect) - known, 0.0)
+        return np.asarray(self.factor * np.sqrt(left + self.noise_std**2))
+
     def draw_model_scale(self, normals: Array) -> Array:
         """Return joint draws of the recipe effect on the model scale.
 
