@@ -13,9 +13,10 @@ import pytest
 from campaigns import RECIPE, digest, make_lco, propose
 from pvdopt.campaign import Campaign
 from pvdopt.errors import DataInvalid
+from pvdopt.fields import known_fields
 from pvdopt.ledger.values import Outcome
 from pvdopt.objectives import Objective
-from pvdopt.recording import known_fields, read_table
+from pvdopt.recording import read_table
 from pvdopt.space import Continuous, SearchSpace, Stepped
 
 SPACE = SearchSpace([Stepped("bias_v", -100, 0, step=5, unit="V"), Continuous("spin", 0, 10, unit="rpm")])
@@ -98,15 +99,15 @@ def test_rows_come_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"PK\x03\x04xx", "results.csv: must be a CSV file, got a spreadsheet or archive. Save the file as"),
+        (b"PK\x03\x04xx", "results.csv: must be an .xlsx workbook; it is damaged or another kind of file. Open it"),
+        (b"\xd0\xcf\x11\xe0xx", "results.csv: must be an .xlsx or .csv file, got an old or a protected spreadsheet."),
         (b"id,capacity\nP001,\xff\n", "results.csv, row 2: must be UTF-8 text. Save the file as"),
         (b"id,capacity\nP0\x0001,3\n", "results.csv, row 2: must be text, got a NUL byte. Save the file as"),
         (b"", "results.csv: is empty. Write a header and one row a cell."),
         (b"\n\n", "results.csv: is empty. Write a header and one row a cell."),
-        (b"id;capacity\nP001;3\n", "results.csv, row 1: columns must be separated by commas, got semicolons or tabs."),
         (b'id,capacity\n"P001,3\n', "results.csv, row 2: must be comma-separated with paired quotation marks"),
     ],
-    ids=["spreadsheet", "latin-1", "nul", "nothing", "blank", "semicolons", "quotes"],
+    ids=["archive", "old-spreadsheet", "latin-1", "nul", "nothing", "blank", "quotes"],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "results.csv"

@@ -8,7 +8,7 @@ load neither scikit-learn nor scipy nor pint nor Optuna.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -37,14 +37,17 @@ from pvdopt.campaign_reports import (
     Status,
     Suggestion,
 )
+from pvdopt.cell_basis import find_basis
 from pvdopt.config import CampaignConfig, load_config
 from pvdopt.errors import DataInvalid, Problem, UsageError
+from pvdopt.fields import Field, known_fields
+from pvdopt.figure_checks import Door
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.state import LedgerState
 from pvdopt.own_cells import OwnCells
 from pvdopt.recipe_reading import read_recipes, read_settings, require_complete
-from pvdopt.recording import Field, Source, known_fields, read_table
-from pvdopt.result_checks import Door, check_rows
+from pvdopt.recording import Source, read_table
+from pvdopt.result_checks import check_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -376,18 +379,68 @@ class Campaign:
             With every problem of every row; the ledger is as it was.
         LedgerBusy
         """
+        own = self.own_cells()
+        own.require_evaluator(evaluator)
+        return self._record(own, results, {}, confirm, accept_good_rows, dry_run)
+
+    def record_series(
+        self,
+        cell_id: str,
+        path: str | Path,
+        values: Mapping[str, object] | None = None,
+        *,
+        confirm: bool = False,
+        dry_run: bool = False,
+    ) -> RecordReport:
+        """Record a cell's capacity against cycle, with the capacity and the retention that follow from it.
+
+        Parameters
+        ----------
+        path : path
+            A table with a row a cycle, or a record in the Battery Data Format; see :func:`pvdopt.series.read_series`.
+        values : mapping, optional
+            What belongs to the same cell, such as ``area_cm2`` and ``thickness_um``, by name.
+
+        Raises
+        ------
+        DataInvalid
+            With every fault of the file, or if what it says cannot be; the ledger is as it was.
+        LedgerBusy
+        """
+        from pvdopt.ledger.values import unknown_cell
+        from pvdopt.series import read_series
+        from pvdopt.series_intake import read_results
+
+        own = self.own_cells()
+        own.require_evaluator(None)
+        if cell_id not in own.state.cells:
+            raise DataInvalid(unknown_cell(cell_id, own.state.cells, column="id"))
+        series = read_series(path)
+        row, notes = read_results(own.state.cells[cell_id], series, own, values or {})
+        report = self._record(own, row, {cell_id: series.to_json()}, confirm, False, dry_run)
+        report.notes[:0] = notes
+        return report
+
+    def _record(
+        self,
+        own: OwnCells,
+        results: Source,
+        series: Mapping[str, Mapping[str, object]],
+        confirm: bool,
+        accept_good_rows: bool,
+        dry_run: bool,
+    ) -> RecordReport:
         from pvdopt.result_intake import record_rows
 
         ledger = self._writer("record")
-        own = self.own_cells()
-        own.require_evaluator(evaluator)
-        table = read_table(results, self.fields, needs_id=True)
-        checked = check_rows(table.rows, self._door(own.state))
+        door = self._door(own.state)
+        table = read_table(results, self.fields, needs_id=True, context=partial(find_basis, door))
+        checked = [row.with_series(series.get(row.record.id or "")) for row in check_rows(table.rows, door)]
         return record_rows(
             ledger,
             own,
             self._as_own,
-            table.problems,
+            table,
             checked,
             confirm=confirm,
             accept_good_rows=accept_good_rows,
@@ -403,7 +456,15 @@ class Campaign:
         """Record that a cell gave no usable figures; return whether that was news."""
         return self._writer("fail").fail(cell_id, outcome_class, stage, cause)
 
-    def correct(self, cell_id: str, changes: Mapping[str, object], why: str = "", *, confirm: bool = False) -> int:
+    def correct(
+        self,
+        cell_id: str,
+        changes: Mapping[str, object],
+        why: str = "",
+        *,
+        confirm: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> int:
         """Replace recorded values, given as numbers or texts with units; return how many changed.
 
         Parameters
@@ -412,6 +473,8 @@ class Campaign:
             By name of an outcome, a setting or a label; None or an empty text withdraws an outcome or a label.
         confirm : bool
             Take what is unlikely and not impossible.
+        say : callable, optional
+            Told how values were converted.
 
         Raises
         ------
@@ -421,8 +484,13 @@ class Campaign:
         from pvdopt.result_intake import read_correction
 
         ledger = self._writer("correct")
-        values = read_correction(cell_id, changes, self.fields, self._door(self.own_cells().state), confirm)
-        return ledger.correct(cell_id, values, why)
+        door = self._door(self.own_cells().state)
+        values, said = read_correction(cell_id, changes, self.fields, door, confirm)
+        n_changed = ledger.correct(cell_id, values, why)
+        for sentence in said:
+            if say is not None:
+                say(sentence)
+        return n_changed
 
     def discard_run(self, run: str, why: str) -> bool:
         """Let none of a run's cells count; return whether that was news."""

@@ -22,7 +22,7 @@ import pandas as pd
 from pvdopt.cells import fault_of, is_empty, misplaced
 from pvdopt.columns import names, vocabulary
 from pvdopt.errors import Grade, Problem
-from pvdopt.materials import anodes, cathodes, electrolytes, substrates
+from pvdopt.materials import Cathode, anodes, cathodes, electrolytes, substrates
 
 Row = Mapping[str, Any]
 
@@ -142,11 +142,17 @@ def _below_theory(row: Row) -> Iterator[Problem]:
 
 
 def _rate_fits_current(row: Row) -> Iterator[Problem]:
-    """i = C q_v L, with whichever of the stated and the reference capacity fits best: papers use either."""
+    yield from check_rate(row, cathodes().get(row.get("cathode", "")))
+
+
+def check_rate(row: Row, cathode: Cathode | None) -> Iterator[Problem]:
+    """Yield the problem of a rate that its current contradicts.
+
+    i = C q_v L, with whichever of the stated and the reference capacity fits best: papers use either.
+    """
     current, rate = row.get("current_ua_cm2"), row.get("c_rate")
     if current is None or rate is None:
         return
-    cathode = cathodes().get(row.get("cathode", ""))
     volumetric = [row["capacity"]] if "capacity" in row else []
     if cathode is not None:
         volumetric.append(cathode.reference_capacity(row.get("v_min"), row.get("v_max")))
@@ -241,7 +247,8 @@ def _qualifiers_belong(row: Row) -> Iterator[Problem]:
         yield Problem("qualifies a retention that is missing", qualifier, column="retention_qualifier")
 
 
-def _window_in_order(row: Row) -> Iterator[Problem]:
+def check_window(row: Row) -> Iterator[Problem]:
+    """Yield the problem of a voltage window that is none, or that the plateau lies outside of."""
     low, high = row.get("v_min", -float("inf")), row.get("v_max", float("inf"))
     if not low < high:
         yield Problem(f"must lie below v_max ({high:g} V)", low, column="v_min")
@@ -301,7 +308,7 @@ _ROW_CHECKS: tuple[Callable[[Row], Iterator[Problem]], ...] = (
     _printed_agrees,
     _retention_agrees,
     _qualifiers_belong,
-    _window_in_order,
+    check_window,
     _heat_is_borne,
     _provenance_complete,
 )

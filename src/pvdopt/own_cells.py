@@ -75,14 +75,54 @@ class OwnCells:
         if cell.status in ("failed", "vetoed", "discarded"):
             return []
         known = self.outcomes(cell)
-        wanted = [o.name for o in self.objectives if o.name not in known]
+        wanted = [
+            o.name for o in self.objectives if o.name not in known or (o.name == "retention" and self.is_early(cell))
+        ]
         # The one follows from the other and the thickness: only the first is to be measured.
         follows = {"capacity", "areal_capacity"} <= set(wanted)
         return [name for name in wanted if not (follows and name == "areal_capacity")]
 
+    def is_early(self, cell: CellState) -> bool:
+        """Return whether a cell's retention was read after fewer cycles than the protocol asks for: it goes on."""
+        cycles, asked = cell.outcomes.get("cycles"), self.protocol.cycles
+        return "retention" in cell.outcomes and cycles is not None and asked is not None and cycles.value < asked
+
+    def early_retention(self, cell: CellState) -> tuple[float, float, float] | None:
+        """Return what an early retention comes to at the protocol's cycles: median, low and high (80 %); else None.
+
+        From the cell's series where it has one, else from its one reading and the usual shape of fades.
+        """
+        from pvdopt.series import Fade, fit_fade
+
+        if not self.is_early(cell) or self.protocol.cycles is None:
+            return None
+        stored = (cell.series or {}).get("fade")
+        if stored:
+            fade = Fade.from_json(stored)
+        else:
+            fade = fit_fade([cell.outcomes["cycles"].value], [cell.outcomes["retention"].value])
+        return fade.at(self.protocol.cycles)
+
+    def _learned(self, cell: CellState) -> dict[str, Outcome]:
+        """Return a cell's outcomes as models take them: of a running cell with a series, what its own fade comes to."""
+        found = self.outcomes(cell)
+        if not self.has_evidence or not self.is_early(cell) or not (cell.series or {}).get("fade"):
+            return found
+        early = self.early_retention(cell)
+        if early is None or self.protocol.cycles is None:
+            return found
+        mid, low, high = early
+        sd = max((high - low) / (2.0 * NormalDist().inv_cdf(0.9)), 1e-3)
+        return {**found, "retention": Outcome(mid, "=", sd), "cycles": Outcome(self.protocol.cycles)}
+
     def status(self, cell: CellState) -> str:
-        """Return a cell's status; complete also where the missing outcome follows from another."""
-        return "complete" if cell.status == "partial" and not self.waits_for(cell) else cell.status
+        """Return a cell's status.
+
+        Complete also where the missing outcome follows from another; partial while a retention was read early.
+        """
+        if cell.status not in ("partial", "complete"):
+            return cell.status
+        return "partial" if self.waits_for(cell) else "complete"
 
     @property
     def simulated_by(self) -> str | None:
@@ -130,7 +170,7 @@ class OwnCells:
             stated = [s.get(name, value) for s in settings]
             if name not in columns and any(v != value for v in stated):
                 columns[name] = _column(stated)
-        measured = [self.outcomes(cell) for cell in cells]
+        measured = [self._learned(cell) for cell in cells]
         wanted = [o.name for o in self.objectives]
         wanted += [n for n in (*OUTCOME_UNITS, "cycles") if n not in wanted and self.has_evidence]
         for name in wanted:

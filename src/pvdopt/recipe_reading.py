@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.errors import DataInvalid, Problem
-from pvdopt.recording import Field, Source, read_table
-from pvdopt.result_checks import find_recipe_gaps
+from pvdopt.fields import Field
+from pvdopt.figure_checks import find_recipe_gaps
+from pvdopt.recording import Source, read_table
 from pvdopt.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -1,46 +1,24 @@
-"""Check results at the door: whether what a row says of a cell can be true, given the cell and the campaign.
+"""Turn rows that were read into records for the ledger, with everything that stands against each.
 
-An *error* refuses the row. A *doubt* is unlikely and may yet be so: it refuses the row until somebody confirms it.
-Knows the vocabulary, the materials and the ledger's state; writes nothing and knows no model.
+An *error* refuses the row. A *doubt* refuses it until somebody confirms it. Which cell a row is about is decided here;
+whether its figures can be true in :mod:`pvdopt.figure_checks`. Writes nothing and knows no model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
-from pvdopt.cell_checks import CAPACITY_DOUBT, CAPACITY_ERROR, ROUNDING, SLIP
-from pvdopt.cells import is_empty, misplaced
 from pvdopt.errors import Problem
-from pvdopt.ledger.facts import FAILURE_CLASSES
-from pvdopt.ledger.intake import CellRecord
+from pvdopt.fields import CELL, REPLICATE_OF
+from pvdopt.figure_checks import Door, applies, check_class, check_made, check_result, find_recipe_gaps
+from pvdopt.ledger.intake import CYCLES, CellRecord
 from pvdopt.ledger.state import CellState, LedgerState
-from pvdopt.ledger.values import Outcome, Scalar, is_same, unknown_cell
-from pvdopt.materials import Cathode, anodes
-from pvdopt.objectives import Protocol
-from pvdopt.recording import ReadRow
+from pvdopt.ledger.values import Outcome, Scalar, is_same, show, unknown_cell
+from pvdopt.recording import PLANNED, ReadRow
 from pvdopt.space import SearchSpace
-
-_CONFIRM = "Confirm it if it is so"
-
-
-@dataclass(frozen=True)
-class Door:
-    """What a row is checked against.
-
-    Attributes
-    ----------
-    state : LedgerState
-        The campaign's cells as recorded so far.
-    cathodes : mapping of str to Cathode
-        With the campaign's own figures.
-    """
-
-    space: SearchSpace
-    protocol: Protocol
-    state: LedgerState
-    cathodes: Mapping[str, Cathode]
 
 
 @dataclass(frozen=True)
@@ -53,11 +31,18 @@ class CheckedRow:
         Ready for the ledger; its ``id`` is empty for a cell that is new.
     recipe : dict or None
         Of a cell that is new: the lab's own, complete.
+    said : tuple of str
+        Which values were converted, and with what.
     """
 
     record: CellRecord
     recipe: dict[str, Scalar] | None = None
     problems: tuple[Problem, ...] = ()
+    said: tuple[str, ...] = ()
+
+    def with_series(self, series: Mapping[str, Any] | None) -> Self:
+        """Return the row with the cell's capacity against cycle."""
+        return self if series is None else replace(self, record=replace(self.record, series=series))
 
     @property
     def errors(self) -> list[Problem]:
@@ -70,11 +55,29 @@ class CheckedRow:
         return [p for p in self.problems if p.grade == "doubt"]
 
 
+@dataclass(frozen=True)
+class _Meant:
+    """The cell a row is about: one of the campaign's, or a new one by its recipe; and what it says of its making."""
+
+    cell: CellState | None
+    executed: dict[str, Scalar]
+    recipe: dict[str, Scalar] | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be checked: the cell is the campaign's, or its recipe is complete."""
+        return self.cell is not None or self.recipe is not None
+
+
 def check_rows(rows: Sequence[ReadRow], door: Door) -> list[CheckedRow]:
-    """Return each row as a record with everything that stands against it, in the order given."""
+    """Return each row that says something as a record with everything that stands against it, in the order given."""
     checked = []
     first: dict[object, Any] = {}
+    values: dict[object, str] = _read_results(door.state)
     for row in rows:
+        if row.is_idle:
+            continue
         found = check_row(row, door)
         name: object = found.record.id or _identity(found.recipe or {}, found.record)
         if row.id is None and found.recipe is None and not found.record.id:
@@ -83,6 +86,7 @@ def check_rows(rows: Sequence[ReadRow], door: Door) -> list[CheckedRow]:
             found = replace(found, problems=(*found.problems, _repeated(row, found, first[name])))
         elif name is not None:
             first[name] = row.place["row"]
+        found = replace(found, problems=(*found.problems, *_copied(row, found, values)))
         checked.append(found)
     return checked
 
@@ -95,65 +99,142 @@ def _repeated(row: ReadRow, found: CheckedRow, earlier: object) -> Problem:
     return Problem(must, todo="Give each cell its sample", column="sample", **row.place)
 
 
+def _signature(outcomes: Mapping[str, Any]) -> tuple[object, ...] | None:
+    """Return what two cells do not have in common by chance: two results or more, or one with four digits."""
+    values = {n: o.value for n, o in outcomes.items() if n != CYCLES and isinstance(o, Outcome)}
+    digits = max((len(f"{v:.12g}".replace(".", "").strip("0")) for v in values.values()), default=0)
+    return tuple(sorted(values.items())) if len(values) > 1 or digits > 3 else None
+
+
+def _read_results(state: LedgerState) -> dict[object, str]:
+    found = {_signature(cell.outcomes): cell.id for cell in reversed(list(state.cells.values()))}
+    return {signature: id_ for signature, id_ in found.items() if signature is not None}
+
+
+def _copied(row: ReadRow, found: CheckedRow, values: dict[object, str]) -> list[Problem]:
+    """Return the doubt that a row's results are another cell's, copied by mistake."""
+    signature = _signature(found.record.outcomes)
+    if signature is None:
+        return []
+    place = row.place["row"]
+    here = found.record.id or (f"row {place}" if isinstance(place, int) else str(place))
+    other = values.setdefault(signature, here)
+    if other == here:
+        return []
+    name = next(iter(row.outcomes))
+    must = f"has the very results of {other}"
+    return [
+        Problem(must, row.outcomes[name].value, "Confirm them if that is so", column=name, grade="doubt", **row.place)
+    ]
+
+
 def check_row(row: ReadRow, door: Door) -> CheckedRow:
     """Return one row as a record with everything that stands against it."""
-    cells = door.state.cells
-    if row.id is not None and row.id not in cells:
-        problem = unknown_cell(row.id, cells, column="id", **row.place)
-        return CheckedRow(_record(row, row.id, row.settings), problems=(*row.problems, problem))
-    if row.id is None and row.problems:
-        # What could not be read would be missed a second time as a gap of the recipe.
-        return CheckedRow(_record(row, "", row.settings), problems=row.problems)
-    problems = list(row.problems)
-    cell: CellState | None
-    recipe: dict[str, Scalar] | None = None
-    executed: dict[str, Scalar] = dict(row.settings)
-    if row.id is not None:
-        cell = cells[row.id]
-        settings = {**door.space.fixed, **cell.settings, **executed}
-        idle = _no_longer_apply(door.space, settings, executed)
-        executed |= dict.fromkeys(idle)
-        problems += [replace(p, **row.place) for p in find_recipe_gaps({**settings, **executed}, door.space)]
-    else:
-        full = {**door.space.fixed, **executed}
-        gaps = find_recipe_gaps(full, door.space)
-        if gaps:
-            names = ", ".join(str(p.column) for p in gaps)
-            must = f"must name a proposal, or the row must hold a complete recipe: {names} is missing"
-            problem = Problem(must, column="id", **row.place)
-            return CheckedRow(_record(row, "", executed), problems=(*problems, problem))
-        recipe = {**dict.fromkeys(door.space.names), **door.space.fixed, **executed}
-        cell = _find_added(recipe, row, door.state)
-        if cell is not None:
-            recipe = None
-        executed = {}
-    record = _record(row, "" if cell is None else cell.id, executed)
-    settings = {**door.protocol.columns(), **door.space.fixed, **row.settings}
-    if cell is not None:
-        settings = {
-            **door.protocol.columns(),
-            **door.space.fixed,
-            **cell.settings,
-            **executed,
-            **row.settings,
-        }
+    meant = _find_meant(row, door)
+    if not meant.is_known:
+        problems = (*row.problems, *(replace(p, **row.place) for p in meant.problems))
+        return CheckedRow(_record(row, row.id or "", meant.executed, row.outcomes), problems=problems, said=row.said)
+    cell = meant.cell
+    fixed = {**door.protocol.columns(), **door.space.fixed}
+    before = fixed if cell is None else {**fixed, **cell.settings}
+    settings = {**before, **(meant.recipe or {}), **meant.executed, **row.settings}
     known = {} if cell is None else dict(cell.outcomes)
-    problems += [replace(p, **row.place) for p in check_result(settings, row.outcomes, known, door)]
+    outcomes = _read_at(row.outcomes, known, door)
     stated = row.labels.get("outcome_class") or (None if cell is None else cell.outcome_class)
-    problems += [replace(p, **row.place) for p in _check_class(stated, row.outcomes, known)]
-    return CheckedRow(record, recipe, tuple(problems))
+    found = [
+        *meant.problems,
+        *_check_plan(row, cell),
+        *check_made(settings, before, cell, door),
+        *check_result(settings, outcomes, known, door),
+        *check_class(stated, outcomes, known),
+    ]
+    problems = (*row.problems, *(replace(p, **row.place) for p in found))
+    record = _record(row, "" if cell is None else cell.id, meant.executed, outcomes, meant.recipe)
+    return CheckedRow(record, meant.recipe, problems, row.said)
 
 
-def _record(row: ReadRow, id_: str, executed: Mapping[str, Scalar]) -> CellRecord:
-    labels: dict[str, Any] = dict(row.labels)
-    return CellRecord(
+def _read_at(outcomes: Mapping[str, Outcome], known: Mapping[str, Outcome], door: Door) -> dict[str, Outcome]:
+    """Return outcomes with the protocol's number of cycles, where it replaces a reading after fewer."""
+    asked, earlier = door.protocol.cycles, known.get(CYCLES)
+    is_early = asked is not None and earlier is not None and earlier.value < asked
+    is_read = "retention" in outcomes and CYCLES not in outcomes and outcomes["retention"] != known.get("retention")
+    return {**outcomes, CYCLES: Outcome(asked)} if is_read and is_early and asked is not None else dict(outcomes)
+
+
+def _record(
+    row: ReadRow,
+    id_: str,
+    executed: Mapping[str, Scalar],
+    outcomes: Mapping[str, Outcome],
+    recipe: Mapping[str, Scalar] | None = None,
+) -> CellRecord:
+    record = CellRecord(
         id_,
         executed=executed,
-        outcomes=dict(row.outcomes),
+        outcomes=dict(outcomes),
+        recipe=recipe,
         file=row.place.get("file"),
         row=row.place["row"] if isinstance(row.place.get("row"), int) else None,
-        **labels,
     )
+    return replace(record, **row.labels)  # type: ignore[arg-type]
+
+
+# -- which cell a row is about -------------------------------------------------------------------------------------
+
+
+def _find_meant(row: ReadRow, door: Door) -> _Meant:
+    if row.id is not None:
+        return _find_named(row, row.id, door)
+    if row.problems:
+        # What could not be read would be missed a second time as a gap of the recipe.
+        return _Meant(None, dict(row.settings))
+    if row.replicate_of is not None:
+        return _find_replicate(row, row.replicate_of, door)
+    full = {**door.space.fixed, **row.settings}
+    gaps = find_recipe_gaps(full, door.space)
+    if gaps:
+        names = ", ".join(str(p.column) for p in gaps)
+        must = f"must name a proposal, or the row must hold a complete recipe: {names} is missing"
+        return _Meant(None, dict(row.settings), problems=(Problem(must, column="id"),))
+    recipe: dict[str, Scalar] = {**dict.fromkeys(door.space.names), **door.space.fixed, **row.settings}
+    cell = _find_added(recipe, row, door.state)
+    return _Meant(cell, {}, None if cell is not None else recipe)
+
+
+def _find_named(row: ReadRow, name: str, door: Door) -> _Meant:
+    cell = door.state.cells.get(name)
+    if cell is None:
+        return _Meant(None, dict(row.settings), problems=(unknown_cell(name, door.state.cells, column="id"),))
+    executed: dict[str, Scalar] = dict(row.settings)
+    problems = []
+    if row.replicate_of not in (None, cell.settings.get(REPLICATE_OF)):
+        must = "must be empty beside an id: a replicate is a cell of its own"
+        problems.append(Problem(must, row.replicate_of, "Leave the id empty for the replicate", column=REPLICATE_OF))
+    settings = {**door.space.fixed, **cell.settings, **executed}
+    executed |= dict.fromkeys(_no_longer_apply(door.space, settings, executed))
+    gaps = find_recipe_gaps({**settings, **executed}, door.space)
+    return _Meant(cell, executed, problems=(*problems, *gaps))
+
+
+def _find_replicate(row: ReadRow, name: str, door: Door) -> _Meant:
+    """Return the further cell of a film that a row is about: made as the first was, but for what the row states."""
+    first = door.state.cells.get(name)
+    if first is None:
+        return _Meant(None, dict(row.settings), problems=(unknown_cell(name, door.state.cells, column=REPLICATE_OF),))
+    if row.settings.get(CELL) is None:
+        must = "must say which of the film's cells it is"
+        todo = f"Number them; {name} itself is the first"
+        return _Meant(None, dict(row.settings), problems=(Problem(must, todo=todo, column=CELL),))
+    executed: dict[str, Scalar] = {n: v for n, v in row.settings.items() if n != CELL}
+    for cell in door.state.cells.values():
+        if cell.recipe.get(REPLICATE_OF) == name and cell.recipe.get(CELL) == row.settings[CELL]:
+            return _Meant(cell, executed)
+    made = {n: v for n, v in first.settings.items() if n not in (CELL, REPLICATE_OF)}
+    recipe: dict[str, Scalar] = {**dict.fromkeys(door.space.names), **door.space.fixed, **made, **row.settings}
+    recipe[REPLICATE_OF] = name
+    idle = _no_longer_apply(door.space, recipe, executed)
+    recipe |= dict.fromkeys(idle)
+    return _Meant(None, {}, recipe, tuple(find_recipe_gaps(recipe, door.space)))
 
 
 def _identity(recipe: Mapping[str, Scalar], record: CellRecord) -> tuple[object, ...]:
@@ -172,138 +253,24 @@ def _find_added(recipe: Mapping[str, Scalar], row: ReadRow, state: LedgerState) 
     return None
 
 
-# -- recipes -----------------------------------------------------------------------------------------------------
-
-
-def _applies(space: SearchSpace, name: str, settings: Mapping[str, Any]) -> bool:
-    p = space[name]
-    if p.parent is None:
-        return True
-    if settings.get(p.parent) not in p.parent_choices:
-        return False
-    return p.parent not in space or _applies(space, p.parent, settings)
-
-
 def _no_longer_apply(space: SearchSpace, settings: Mapping[str, Any], executed: Mapping[str, Any]) -> list[str]:
     """Return planned settings that do not apply to what was made, and were not reported all the same."""
     return [
         name
         for name in space.names
-        if name not in executed and settings.get(name) is not None and not _applies(space, name, settings)
+        if name not in executed and settings.get(name) is not None and not applies(space, name, settings)
     ]
 
 
-def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace) -> list[Problem]:
-    """Return what is missing from a recipe, or stated although it does not apply."""
-    problems = []
-    for p in space.parameters:
-        value = settings.get(p.name)
-        if _applies(space, p.name, settings):
-            if value is None:
-                must = f"must be stated ({p.range_text()})"
-                todo = f"It applies with {p.parent} {settings.get(p.parent)}" if p.parent else ""
-                problems.append(Problem(must, todo=todo, column=p.name))
-        elif value is not None:
-            must = f"does not apply with {p.parent} {settings.get(p.parent or '')}"
-            todo = f"Leave {p.name} empty or correct {p.parent}"
-            problems.append(Problem(must, value, todo, column=p.name))
-    stated = {n: v for n, v in settings.items() if not is_empty(v) and n not in space}
-    return problems + [p for p in misplaced({**settings, **stated}) if p.column not in space]
-
-
-# -- figures -----------------------------------------------------------------------------------------------------
-
-
-def check_result(
-    settings: Mapping[str, Any],
-    outcomes: Mapping[str, Outcome],
-    known: Mapping[str, Outcome],
-    door: Door,
-) -> list[Problem]:
-    """Return what cannot be true of a cell's figures, or is unlikely.
-
-    Parameters
-    ----------
-    settings : mapping
-        Fixed, planned and executed settings and the protocol; None where one does not apply.
-    outcomes, known : mapping of str to Outcome
-        What is new, and what is recorded already: that was checked when it came.
-    """
-    new = {n: o for n, o in outcomes.items() if known.get(n) != o}
-    every = {**known, **outcomes}
-    return [
-        *_check_theory(settings, new, door.cathodes.get(str(settings.get("cathode")))),
-        *_check_areal(settings, new, every),
-        *_check_cycles(new, every, door.protocol),
-    ]
-
-
-def _check_theory(
-    settings: Mapping[str, Any], new: Mapping[str, Outcome], cathode: Cathode | None
-) -> Iterator[Problem]:
-    if cathode is None:
+def _check_plan(row: ReadRow, cell: CellState | None) -> Iterable[Problem]:
+    """Yield where the plan that a sheet repeats is not the campaign's: written over, or another campaign's sheet."""
+    if cell is None or cell.kind != "proposed":
         return
-    anode = anodes().get(str(settings.get("anode")))
-    window = cathode.reference_window(
-        settings.get("v_min"), settings.get("v_max"), anode_potential_v=anode.potential_v if anode else 0.0
-    )
-    scales = {"capacity": (1.0, "uAh/cm2/um")}
-    if settings.get("thickness_um") is not None:
-        scales["areal_capacity"] = (float(settings["thickness_um"]), "uAh/cm2")
-    for name, (scale, unit) in scales.items():
-        if name not in new:
+    for name, value in row.planned.items():
+        plan = cell.recipe.get(name)
+        numbers = isinstance(plan, (int, float)) and isinstance(value, (int, float))
+        if math.isclose(plan, value, rel_tol=1e-6) if numbers else is_same(plan, value):  # type: ignore[arg-type]
             continue
-        value = new[name].value
-        largest, reference = scale * cathode.largest_capacity(), scale * window.capacity_uah_cm2_um
-        if value > CAPACITY_ERROR * largest:
-            must = f"must not exceed {CAPACITY_ERROR:g} x theory ({largest:.4g} {unit} for {cathode.name})"
-            yield Problem(must, value, "Check unit, thickness and area", column=name)
-        elif value > CAPACITY_DOUBT * reference:
-            must = f"should not exceed {CAPACITY_DOUBT:g} x theory in its voltage window ({reference:.4g} {unit})"
-            yield Problem(must, value, _CONFIRM, column=name, grade="doubt")
-
-
-def _check_areal(
-    settings: Mapping[str, Any], new: Mapping[str, Outcome], every: Mapping[str, Outcome]
-) -> Iterator[Problem]:
-    """Capacity per area is capacity per area and thickness times the thickness."""
-    thickness = settings.get("thickness_um")
-    if thickness is None or not {"capacity", "areal_capacity"} <= set(every):
-        return
-    if not {"capacity", "areal_capacity"} & set(new):
-        return
-    areal, expected = every["areal_capacity"].value, every["capacity"].value * float(thickness)
-    off = max(areal / expected, expected / areal)
-    if off > ROUNDING:
-        must = f"must be capacity x thickness ({every['capacity'].value:g} x {thickness:g} = {expected:.4g} uAh/cm2)"
-        if off > SLIP:
-            yield Problem(must, areal, "Check units and thickness", column="areal_capacity")
-        else:
-            yield Problem(must, areal, _CONFIRM, column="areal_capacity", grade="doubt")
-
-
-def _check_cycles(new: Mapping[str, Outcome], every: Mapping[str, Outcome], protocol: Protocol) -> Iterator[Problem]:
-    if "retention" in new and "cycles" not in every and protocol.cycles is None:
-        must = "must stand beside a retention, since the campaign's protocol states no number of cycles"
-        yield Problem(must, todo="Add a column cycles", column="cycles")
-    if "cycles" in new and "retention" not in every:
-        yield Problem("must stand beside a retention", new["cycles"].value, column="cycles")
-    if "cycles" in new and not new["cycles"].value > 0:
-        yield Problem("must be above 0 beside a retention", new["cycles"].value, column="cycles")
-
-
-def _check_class(word: str | None, outcomes: Mapping[str, Outcome], known: Mapping[str, Outcome]) -> Iterator[Problem]:
-    """Figures of a cell that gave no usable ones: kept, and no model learns from them."""
-    new = [n for n, o in outcomes.items() if known.get(n) != o]
-    if word == "not_made" and new:
-        must = "must be empty for a cell that was not made"
-        yield Problem(must, outcomes[new[0]].value, "Name another outcome class", column=new[0])
-    elif word in FAILURE_CLASSES and new:
-        must = f"stands beside outcome_class {word}: no model will learn from it"
-        yield Problem(must, outcomes[new[0]].value, _CONFIRM, column=new[0], grade="doubt")
-
-
-def problems_of(rows: Iterable[CheckedRow]) -> list[Problem]:
-    """Return all errors of all rows, then all doubts."""
-    listed = list(rows)
-    return [p for row in listed for p in row.errors] + [p for row in listed for p in row.doubts]
+        must = f"is planned as {show(plan)}, which a sheet does not change"
+        todo = f"Write what was made into {name}, or change the plan with `pvdopt edit {cell.id}`"
+        yield Problem(must, value, todo, column=f"{PLANNED}{name}")

@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign_reports import PredictionScore, RecordReport
+from pvdopt.cell_basis import find_basis
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.fields import LABELS, Field, Manner, read_outcome, read_value
+from pvdopt.figure_checks import Door, check_result
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.intake import plan_record
 from pvdopt.ledger.state import LedgerState
 from pvdopt.own_cells import OwnCells
-from pvdopt.recording import LABELS, Field, read_outcome, read_value
-from pvdopt.result_checks import CheckedRow, Door, check_result
+from pvdopt.recording import Table
+from pvdopt.result_checks import CheckedRow
+from pvdopt.series_intake import say_early
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -23,7 +27,7 @@ def record_rows(
     ledger: Ledger,
     own: OwnCells,
     as_own: Callable[[LedgerState], OwnCells],
-    of_table: Sequence[Problem],
+    table: Table,
     rows: Sequence[CheckedRow],
     *,
     confirm: bool,
@@ -38,8 +42,8 @@ def record_rows(
         As the rows were checked against.
     as_own : callable
         Turns the state after the writing into the campaign's cells.
-    of_table : sequence of Problem
-        What is wrong with the table as a whole, such as a column nobody knows; never left out.
+    table : Table
+        As read. What is wrong with it as a whole, such as a column nobody knows, refuses all rows.
 
     Raises
     ------
@@ -50,34 +54,38 @@ def record_rows(
     rows = [_foresee(fold, row) for row in rows]
     good = [row for row in rows if not row.errors and (confirm or not row.doubts)]
     bad = [row for row in rows if row not in good]
-    problems = [*of_table, *(p for r in bad for p in r.errors), *(p for r in bad for p in r.doubts)]
-    if of_table or (bad and not (accept_good_rows and good)):
+    of_rows = [*(p for r in bad for p in r.errors), *(p for r in bad for p in r.doubts)]
+    problems = [table.locate(p) for p in (*table.problems, *of_rows)]
+    if table.problems or (bad and not (accept_good_rows and good)):
         raise DataInvalid(problems)
-    doubts = [p for row in good for p in row.doubts]
+    doubts = [table.locate(p) for row in good for p in row.doubts]
+    notes = [note for row in good for note in row.said]
     if dry_run:
         new = [row for row in good if _is_new(fold, row)]
         ids = [row.record.id for row in good if row.record.id]
-        return RecordReport(len(new), len(good) - len(new), 0, ids, [], problems, doubts, [], False)
+        return RecordReport(len(new), len(good) - len(new), 0, ids, [], problems, doubts, [], False, notes)
     before = {(s.id, s.outcome) for s in own.scores()}
-    written = fold.n_facts
     # New cells go in with what is said of them: a table is one transaction, whatever is in it.
-    counts = ledger.record([replace(r.record, id=r.record.id or None, recipe=r.recipe) for r in good])
+    records = [replace(row.record, id=row.record.id or None, recipe=row.recipe) for row in good]
+    is_alone = any(row.recipe is not None for row in good)
+    # Whether a recipe is a new cell was judged on the cells there were: with others meanwhile it might be there twice.
+    counts = ledger.record(records, expected=fold.n_facts if is_alone else None)
     state = ledger.state(own.state.asked)
     ids = list(counts.ids)
-    added = [id_ for id_, row in zip(ids, good, strict=True) if row.recipe is not None]
-    scores: list[PredictionScore] = [
-        s for s in as_own(state).scores(dict.fromkeys(ids)) if (s.id, s.outcome) not in before
-    ]
+    now = as_own(state)
+    early = [say_early(now, state.cells[id_]) for id_ in dict.fromkeys(ids)]
+    scores: list[PredictionScore] = [s for s in now.scores(dict.fromkeys(ids)) if (s.id, s.outcome) not in before]
     return RecordReport(
         new=counts.new,
         unchanged=counts.unchanged,
-        n_facts=state.n_facts - written,
+        n_facts=counts.n_facts,
         cells=ids,
-        added=added,
+        added=[id_ for id_, row in zip(ids, good, strict=True) if row.recipe is not None],
         refused=problems,
         doubts=doubts,
         scores=scores,
         is_recorded=True,
+        notes=[*notes, *counts.replaced, *filter(None, early)],
     )
 
 
@@ -98,8 +106,8 @@ def _is_new(fold: Fold, row: CheckedRow) -> bool:
 
 def read_correction(
     cell_id: str, changes: Mapping[str, object], fields: Mapping[str, Field], door: Door, confirm: bool
-) -> dict[str, Any]:
-    """Return corrections as values of the ledger.
+) -> tuple[dict[str, Any], list[str]]:
+    """Return corrections as values of the ledger, and how values were converted.
 
     Raises
     ------
@@ -108,13 +116,20 @@ def read_correction(
     """
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for name, raw in changes.items():
+    manner = Manner()
+    # Settings first: an outcome may be written in terms of them.
+    for name, raw in sorted(changes.items(), key=lambda item: name_role(fields, item[0]) == "outcome"):
         found = fields.get(name)
         if found is None or name in LABELS:
             values[name] = raw or None
             continue
         try:
-            values[name] = (read_outcome if found.role == "outcome" else read_value)(found, raw)
+            if found.role == "outcome":
+                settings = {n: v for n, v in values.items() if v is not None}
+                manner.basis = find_basis(door, cell_id, settings)
+                values[name] = read_outcome(found, raw, manner)
+            else:
+                values[name] = read_value(found, raw)
         except DataInvalid as error:
             problems += [replace(p, row=cell_id, column=name) for p in error.problems]
     cell = door.state.cells.get(cell_id)
@@ -130,4 +145,9 @@ def read_correction(
         problems = [replace(p, row=cell_id) for p in news]
     if problems:
         raise DataInvalid(problems)
-    return values
+    return values, manner.said
+
+
+def name_role(fields: Mapping[str, Field], name: str) -> str:
+    """Return what a name stands for; nothing where nobody knows it."""
+    return fields[name].role if name in fields else ""

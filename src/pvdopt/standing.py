@@ -91,6 +91,10 @@ def measured_recipes(own: OwnCells) -> pd.DataFrame:
     """
     observed = own.observed()
     names = [o.name for o in own.objectives]
+    if "retention" in names:
+        # What is left after fewer cycles than asked for is not what is left after all of them.
+        early = [own.is_early(own.state.cells[str(i)]) for i in observed.index]
+        observed["retention"] = observed["retention"].mask(np.array(early, dtype=bool))
     recipes = own.space.snap(observed[list(own.space.names)])
     usable = observed["outcome_class"].isin(["ok"]) & observed[names].notna().any(axis=1)
     kept = np.asarray(usable, dtype=bool) & own.space.is_allowed(recipes)

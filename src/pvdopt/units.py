@@ -94,7 +94,8 @@ _MISSING = frozenset({"", "-", "--", "n/a", "na", "n.a.", "?"})
 _FACTOR = re.compile(
     r"\s*(?:(?P<operator>[/*·.])|(?P<bracket>[()])|(?P<symbol>[A-Za-zÅ%]+|1)(?:\^|\*\*)?(?P<power>[+-]?\d(?!\d))?)"
 )
-_C_RATE = re.compile(rf"(?P<value>{_UNSIGNED})?\s*C(?:\s*/\s*(?P<hours>{_UNSIGNED})(?:\s*h)?)?")
+#: A C-rate as people write it: 0.5C, C/2, C/5 h.
+C_RATE = re.compile(rf"(?P<value>{_UNSIGNED})?\s*C(?:\s*/\s*(?P<hours>{_UNSIGNED})(?:\s*h)?)?")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def parse_quantity(
     if plain.lower() in _MISSING:
         return None
     qualifier, rest = _split_qualifier(plain)
-    if unit == "1/h" and (found := _C_RATE.fullmatch(rest)):
+    if unit == "1/h" and (found := C_RATE.fullmatch(rest)):
         hours = float(found["hours"] or 1)
         rest = f"{float(found['value'] or 1) / hours!r} 1/h" if hours else rest
     match = None if re.search(r"\d\s*,\s*\d", rest) else _QUANTITY.fullmatch(rest)
@@ -195,6 +196,46 @@ def convert(value: float, unit_from: str, unit_to: str) -> float:
     """
     scale, offset = _conversion(unit_from, unit_to)
     return value * scale + offset
+
+
+def dimensions_of(unit: str) -> Dimensions:
+    """Return the exponents of metre, kilogram, second, ampere and standard gas flow of a unit.
+
+    Raises
+    ------
+    UnknownUnitError
+        If the unit is not known.
+    """
+    return _read_unit(unit)[1]
+
+
+def si_value(unit: str) -> float:
+    """Return what one of a unit is in SI.
+
+    Raises
+    ------
+    UnknownUnitError
+        If the unit is not known.
+
+    Examples
+    --------
+    >>> si_value("mAh")
+    3.6
+    """
+    return _read_unit(unit)[0]
+
+
+def split_quantity(text: str) -> tuple[str, str]:
+    """Return what a text says without its sign of precision, and the unit it states, if it can be read as a number.
+
+    Examples
+    --------
+    >>> split_quantity("~ 26 µAh"), split_quantity("C/2")
+    (('26 uAh', 'uAh'), ('C/2', ''))
+    """
+    _, rest = _split_qualifier(normalise(text))
+    match = _QUANTITY.fullmatch(rest)
+    return rest, (match["unit"] or match["sd_unit"] or "") if match else ""
 
 
 class UnknownUnitError(ValueError):

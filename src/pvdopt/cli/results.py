@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pvdopt.campaign import PredictionScore, RecordReport
 
 #: What the words of each command are.
-RECORD = "[FOLDER] FILE | - | ID NAME=VALUE ..."
+RECORD = "[FOLDER] FILE | - | ID [NAME=VALUE ...]"
 CHANGE = "[FOLDER] ID NAME=VALUE ..."
 ADD = "[FOLDER] NAME=VALUE ..."
 CELL = "[FOLDER] ID"
@@ -28,6 +28,15 @@ Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads t
 
 def record(
     words: Words,
+    series: Annotated[
+        Path | None,
+        typer.Option(
+            "--series",
+            metavar="FILE",
+            help="A cell's capacity against cycle: a table with columns cycle and capacity, or a tester's record in "
+            "the Battery Data Format. Give the area with it where charges are not per area: P001 area_cm2=0.5",
+        ),
+    ] = None,
     confirm: Confirm = False,
     accept_good_rows: Annotated[
         bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
@@ -37,19 +46,29 @@ def record(
 ) -> None:
     """Record what was made and measured.
 
-    FILE is a table (CSV) with a row a cell, - the same from standard input. All rows are recorded or, if one cannot
-    stand, none. What is not known yet is left out and comes later.
+    FILE is a filled run sheet or another table with a row a cell (.xlsx, .csv, .md), - the same from standard input.
+    All rows are recorded or, if one cannot stand, none. What is not known yet is left out and comes later; a retention
+    can be read again after more cycles.
 
     One cell's values can stand in the command: settings as executed, outcomes and labels, such as pvdopt record P001
     capacity=57.2 "retention=>0.9" "thickness_um=480 nm" run=R12
+
+    Values may carry units (58.2 uAh/cm2/um, 120 mAh/g, 26 uAh, 93 %, 0.5C), an uncertainty (58.2 +- 1.5) or a sign
+    (>= 92 %, ~50). A charge needs area_cm2 and thickness_um as made; what was used is said.
     """
     plain, values = split_words(words)
     folder, (what,) = take_folder(plain, 1, RECORD)
-    results: Any = what if what == "-" else Path(what)
-    if values:
-        results = {"id": what, **values}
     with open_campaign(folder) as campaign:
-        report = campaign.record(results, confirm=confirm, accept_good_rows=accept_good_rows, dry_run=dry_run)
+        if series is not None:
+            report = campaign.record_series(what, series, values, confirm=confirm, dry_run=dry_run)
+        else:
+            results: Any = {"id": what, **values} if values else what if what == "-" else Path(what)
+            report = campaign.record(results, confirm=confirm, accept_good_rows=accept_good_rows, dry_run=dry_run)
+    print_report(report, folder, as_json)
+
+
+def print_report(report: RecordReport, folder: Path, as_json: bool) -> None:
+    """Print what became of results, and what to do next."""
     if as_json:
         output.print_json(report)
     else:
@@ -128,7 +147,7 @@ def correct(
     """
     folder, id_, changes = _read_changes(words, CHANGE)
     with open_campaign(folder) as campaign:
-        n_changed = campaign.correct(id_, changes, why, confirm=confirm)
+        n_changed = campaign.correct(id_, changes, why, confirm=confirm, say=output.say)
     output.print_line(f"{id_}: {output.count(n_changed, 'value')} changed")
 
 

@@ -75,17 +75,26 @@ def _read_proposal(fold: Fold, row: Mapping[str, Any], place: str) -> Payload:
     return {**payload, "recipe": recipe, "predicted": predicted}
 
 
-def plan_added(fold: Fold, recipe: Mapping[str, Any], remark: str | None, n_before: int = 0) -> list[Draft]:
-    """Return the lab's own cell, with a new id that leaves out ``n_before`` others.
+def plan_added(
+    fold: Fold,
+    recipe: Mapping[str, Any],
+    remark: str | None,
+    n_before: int = 0,
+    predicted: Mapping[str, Any] | None = None,
+) -> list[Draft]:
+    """Return the lab's own cell, with a new id that leaves out ``n_before`` others, and with what is predicted for it.
 
     Raises
     ------
     DataInvalid
-        If the recipe or the remark cannot be stored.
+        If the recipe, the remark or the prediction cannot be stored.
     """
     name = next_ids(fold, "added", n_before + 1)[-1]
     plain = read_recipe(recipe, taken=fold.outcome_names)
-    return [Draft("added", name, {"recipe": plain, "remark": _read_why(remark, "remark") or None})]
+    payload = {"recipe": plain, "remark": _read_why(remark, "remark") or None}
+    if predicted:
+        payload["predicted"] = read_predicted(predicted, name)
+    return [Draft("added", name, payload)]
 
 
 def plan_veto(fold: Fold, cell_id: str, why: str) -> list[Draft]:

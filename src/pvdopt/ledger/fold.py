@@ -35,6 +35,7 @@ class Cell:
     remarks: list[str] = field(default_factory=list)
     times: dict[str, str] = field(default_factory=dict)
     history: list[Payload] = field(default_factory=list)
+    series: Payload | None = None
     vetoed: str | None = None
     is_made: bool = False
 
@@ -97,12 +98,22 @@ class Cell:
             self.executed.update(says["settings"])
             self._label(says)
         elif fact.kind == "measured":
-            self.outcomes.update({name: Outcome.parse(raw) for name, raw in says["outcomes"].items()})
+            for name, raw in says["outcomes"].items():
+                new = Outcome.parse(raw)
+                old = self.outcomes.get(name)
+                if old is not None and old != new:
+                    change = {"part": "outcome", "name": name, "old": old.to_json(), "new": new.to_json()}
+                    said = {"time": fact.time, "author": fact.author, "why": "read again after more cycles"}
+                    self.history.append({**change, **said})
+                self.outcomes[name] = new
             self._label(says)
         elif fact.kind == "failed":
             self._label(says)
-        elif fact.kind == "note" and says.get("remark"):
-            self.remarks.append(says["remark"])
+        elif fact.kind == "note":
+            if says.get("remark"):
+                self.remarks.append(says["remark"])
+            if says.get("series"):
+                self.series = dict(says["series"])
         elif fact.kind == "corrected":
             for change in says["changes"]:
                 self._correct(change, fact)
@@ -173,6 +184,7 @@ class Cell:
             remarks=tuple(now.remarks),
             times=now.times,
             history=tuple(now.history),
+            series=now.series,
         )
 
 

@@ -22,9 +22,15 @@ from pvdopt.ledger.values import (
     is_same,
     read_text,
     show,
+    to_plain,
     to_scalar,
     unknown_cell,
 )
+
+#: The number of cycles after which a fading cell was read, and what is read again as it goes on. More cycles are news,
+#: not a contradiction; the earlier reading stays in the history.
+CYCLES = "cycles"
+READ_AGAIN = ("retention", CYCLES)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class CellRecord:
         One of ``OUTCOME_CLASSES``.
     stage, cause : str, optional
         Where and why it failed.
+    series : mapping, optional
+        ``cycle`` and ``capacity``, lists of one length, and whatever else is worth keeping of it.
     file, row : str, int, optional
         Where the record comes from, for messages.
     """
@@ -61,6 +69,7 @@ class CellRecord:
     file: str | None = None
     row: int | None = None
     recipe: Mapping[str, object] | None = None
+    series: Mapping[str, Any] | None = None
 
     @classmethod
     def parse(cls, raw: CellRecord | Mapping[str, Any]) -> CellRecord:
@@ -211,6 +220,7 @@ class _Row:
             if self._is_new("setting", name, plain):
                 settings[name] = plain
         outcomes: Payload = {}
+        is_later = self._is_read_later()
         taken = {**self.reader.settings, **settings}
         for name, value in self._named(self.record.outcomes, "outcomes", taken, "a setting"):
             try:
@@ -218,7 +228,7 @@ class _Row:
             except ValueError as error:
                 self._refuse(name, str(error))
                 continue
-            if self._is_new("outcome", name, outcome):
+            if (is_later and name in READ_AGAIN) or self._is_new("outcome", name, outcome):
                 outcomes[name] = outcome
         labels = self._labels()
         made: Payload = {name: labels[name] for name in ("run", "sample") if name in labels}
@@ -233,10 +243,33 @@ class _Row:
         if failure or stated in FAILURE_CLASSES:
             failed_as = stated or self.cell.labels.get("outcome_class")
             drafts.append(Draft("failed", self.cell.id, {"outcome_class": failed_as, **failure}))
+        series = self._new_series()
+        if series is not None:
+            drafts.append(Draft("note", self.cell.id, {"series": series}))
         remark = self._text("remark", self.record.remark)
         if remark and remark not in self.cell.remarks:
             drafts.append(Draft("note", self.cell.id, {"remark": remark}))
         return drafts
+
+    def _is_read_later(self) -> bool:
+        """Whether the row reads a fading cell after more cycles than the reading that is recorded."""
+        known = self.cell.outcomes.get(CYCLES)
+        try:
+            read = {name: Outcome.parse(self.record.outcomes[name]) for name in READ_AGAIN}
+        except (KeyError, TypeError, ValueError):
+            return False
+        return known is not None and read[CYCLES].value > known.value
+
+    def _new_series(self) -> Payload | None:
+        """Return the row's capacity against cycle unless all of it is kept already."""
+        if self.record.series is None:
+            return None
+        series: Payload = to_plain(self.record.series)
+        known = self.cell.series or {"cycle": [], "capacity": []}
+        pairs = dict(zip(known["cycle"], known["capacity"], strict=True))
+        if all(pairs.get(n) == q for n, q in zip(series["cycle"], series["capacity"], strict=True)):
+            return None
+        return series
 
     def find_bars(self, after: Cell) -> list[Problem]:
         """Return why this cell takes no more records, given how it would stand."""

@@ -263,14 +263,21 @@ class Ledger:
         drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected, RECIPE_KINDS, lease)
         return [draft.cell or "" for draft in drafts]
 
-    def add_cell(self, recipe: Mapping[str, Any], remark: str | None = None, *, expected: int | None = None) -> str:
-        """Add a cell the lab thought of itself and return its id.
+    def add_cell(
+        self,
+        recipe: Mapping[str, Any],
+        remark: str | None = None,
+        predicted: Mapping[str, Any] | None = None,
+        *,
+        expected: int | None = None,
+    ) -> str:
+        """Add a cell the lab thought of itself and return its id; ``predicted`` as in :meth:`add_proposals`.
 
         Raises
         ------
         DataInvalid, LedgerBusy, LedgerChanged
         """
-        (draft,) = self._write(lambda fold: changes.plan_added(fold, recipe, remark), expected)
+        (draft,) = self._write(lambda fold: changes.plan_added(fold, recipe, remark, predicted=predicted), expected)
         return draft.cell or ""
 
     def veto(self, cell_id: str, why: str = "", *, expected: int | None = None) -> bool:
@@ -307,6 +314,8 @@ class Ledger:
 
     def record(self, rows: Iterable[CellRecord | Mapping[str, Any]], *, expected: int | None = None) -> Recorded:
         """Record what was made and measured; all rows or, if one cannot stand, none.
+
+        A row with a ``recipe`` enters as a cell of the lab's own, in the same transaction.
 
         Raises
         ------

@@ -47,7 +47,10 @@ class CellState:
     times : mapping
         Per kind of fact the time of the last one.
     history : tuple of dict
-        Corrections in order: ``time``, ``author``, ``part``, ``name``, ``old``, ``new``, ``why``.
+        Corrections, and readings replaced by later ones, in order: ``time``, ``author``, ``part``, ``name``, ``old``,
+        ``new``, ``why``.
+    series : mapping or None
+        Capacity against cycle as last recorded: ``cycle``, ``capacity`` and what was said with them.
     """
 
     id: str
@@ -69,6 +72,7 @@ class CellState:
     remarks: tuple[str, ...]
     times: Mapping[str, str]
     history: tuple[Payload, ...]
+    series: Payload | None = None
 
     @property
     def settings(self) -> dict[str, Scalar]:

@@ -1,0 +1,42 @@
+"""Open a table whatever form it was saved in; the content says which, not the name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pvdopt.errors import DataInvalid, Problem
+from pvdopt.text_table import RawTable, read_text_table
+from pvdopt.workbook import read_workbook
+
+STANDARD_INPUT = "-"
+
+
+def read_raw(source: str | Path) -> RawTable:
+    """Return the table in a file or from standard input.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file's path, or ``-`` for standard input.
+
+    Raises
+    ------
+    DataInvalid
+        If it cannot be opened, is empty or is no table.
+    """
+    if source == STANDARD_INPUT:
+        name, data = "standard input", sys.stdin.buffer.read()
+    else:
+        name = Path(source).name
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            must = f"cannot be read ({error.strerror or error})"
+            raise DataInvalid(Problem(must, todo="Check name and folder", file=str(source))) from error
+    if data.startswith(b"PK\x03\x04"):
+        return read_workbook(data, name)
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        must = "must be an .xlsx or .csv file, got an old or a protected spreadsheet"
+        raise DataInvalid(Problem(must, todo="Save it as .xlsx without a password", file=name))
+    return read_text_table(data, name)
