@@ -7,7 +7,7 @@ INPUTS := pyproject.toml constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help suggest test test-long check lint format constraints clean
+.PHONY: help suggest test test-long test-fire check lint format constraints clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -20,6 +20,9 @@ test: .venv/.installed-dev ## set up and run the tests (without the long ones)
 
 test-long: .venv/.installed-dev ## all tests, the long ones too
 	$(PYTEST)
+
+test-fire: .venv/.installed-dev ## the long forms of what happens under fire: kills, eight at once, odd input; tells figures
+	nice $(BIN)/python -m pytest -m slow tests/fire --tb=short -q
 
 lint: .venv/.installed-dev ## format, lint, types and the import contract, as CI checks them
 	$(BIN)/ruff format --check .

@@ -55,6 +55,10 @@ def postgres(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]:
+        for name, sentence in report.user_properties:
+            if name == "figures" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {sentence}")
     # Read off the reports, which come back from worker processes too.
     left_out: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
