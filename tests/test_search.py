@@ -58,8 +58,9 @@ def test_a_listed_space_is_searched_completely():
 
 
 def test_the_shortlist_looks_beyond_one_peak():
-    assert N_SPREAD > 0
-    assert N_BEST + N_SPREAD <= 500
+    assert min(N_SPREAD) > 0
+    # A batch of ten is scored on one covariance matrix.
+    assert N_BEST[0] + N_SPREAD[0] + 10 * (N_BEST[1] + N_SPREAD[1]) <= 500
     space = cube(2)
     search = open_search(space)
     search.by_gain(certain(lambda r: -np.hypot(r["x0"] - 0.2, r["x1"] - 0.2), space), 6)

@@ -109,6 +109,9 @@ class Gain:
         Allowed recipes with an outcome.
     expected : DataFrame
         Recipes whose outcomes are still to come: pending, partly measured, chosen before.
+    n_best : int
+        With one objective, the gain is over this many best recipes together: what one more adds to their sum, which
+        is what it exceeds the least of them by. 1 is the expected improvement of the best.
     """
 
     def __init__(
@@ -119,10 +122,11 @@ class Gain:
         measured: pd.DataFrame,
         expected: pd.DataFrame,
         rng: np.random.Generator,
+        n_best: int = 1,
     ) -> None:
         self.models = models
         self.goals, self.limits = split_objectives(objectives)
-        self.reference = reference
+        self.reference, self.n_best = reference, n_best
         self._rng = rng
         medians = np.zeros((0, len(self.goals)))
         meets = np.zeros(0, dtype=bool)
@@ -152,10 +156,14 @@ class Gain:
             goal = self.goals[0]
             p = predictions[goal.name]
             turn = goal.sign * (1.0 if p.link.increasing else -1.0)
-            best = self.achieved.max() if len(self.achieved) else self.reference[0]
+            best = _least_of_best(self.achieved[:, 0], self.n_best) if len(self.achieved) else self.reference[0]
             floor = turn * float(p.link.forward(np.array([goal.sign * best]))[0])
             floor = floor if np.isfinite(floor) else float((turn * p.mean).min())
-            return log_expected_improvement(turn * p.mean, p.std, floor) + meets
+            logs = [
+                math.log(weight) + log_expected_improvement(turn * part.mean, part.std, floor)
+                for weight, part in p.parts()
+            ]
+            return np.asarray(np.logaddexp.reduce(logs) + meets)
         draws = np.stack(
             [
                 o.sign * predictions[o.name].link.inverse(p.mean + self._normals[:, [j]] * p.std)
@@ -196,8 +204,10 @@ class Gain:
         meets = np.ones((N_JOINT, len(together)), dtype=bool)
         for limit in self.limits:
             meets &= raw[limit.name] >= float(limit.threshold or 0.0)
-        weight = log_weight + log_chance_to_meet(self.models.predict(shortlist), self.limits)
-        return JointGain(draws, meets, len(self.rivals), self.reference, weight, self._rng)
+        weight = log_weight
+        if self.limits:
+            weight = log_weight + log_chance_to_meet(self.models.predict(shortlist), self.limits)
+        return JointGain(draws, meets, len(self.rivals), self.reference, weight, self._rng, self.n_best)
 
 
 class JointGain:
@@ -211,6 +221,7 @@ class JointGain:
         reference: Array,
         log_weight: Array,
         rng: np.random.Generator,
+        n_best: int = 1,
     ) -> None:
         self.log_weight = log_weight.copy()
         self._meets = meets[:, n_achieved:]
@@ -221,8 +232,10 @@ class JointGain:
         achieved = np.where(meets[:, :n_achieved, None], draws[:, :n_achieved], -np.inf)
         m = draws.shape[2]
         if m == 1:
-            best = np.max(achieved[:, :, 0], axis=1, initial=-np.inf)
-            self._best = np.where(np.isfinite(best), best, reference[0])
+            # The best ones of each draw, ascending; where fewer count in a draw, the least of those that do.
+            nothing = np.full((len(draws), 1), -np.inf)
+            self._top = np.sort(np.hstack([nothing, achieved[:, :, 0]]), axis=1)[:, -min(n_best, n_achieved + 1) :]
+            self._reference = float(reference[0])
             size = max(1.0, float(np.abs(draws).max()))
             self._smoothing = SMOOTHING * max(float(draws[:, n_achieved:].std()), 1e-9 * size)
         else:
@@ -234,7 +247,9 @@ class JointGain:
         if self._draws is None:
             return self.log_weight
         if self._draws.shape[2] == 1:
-            gain = log_noisy_expected_improvement(self._draws[:, :, 0], self._best, self._smoothing)
+            least = np.where(np.isfinite(self._top), self._top, np.inf).min(axis=1)
+            least = np.where(np.isfinite(least), least, self._reference)
+            gain = log_noisy_expected_improvement(self._draws[:, :, 0], least, self._smoothing)
         else:
             gain = self._front.log_growth(self._draws)
         return np.asarray(gain + self.log_weight)
@@ -246,7 +261,7 @@ class JointGain:
             return
         point = np.where(self._meets[:, i, None], self._draws[:, i], -np.inf)
         if self._draws.shape[2] == 1:
-            self._best = np.maximum(self._best, point[:, 0])
+            self._top = np.sort(np.hstack([self._top, point]), axis=1)[:, 1:]
         else:
             self._front.add(point)
 
@@ -300,6 +315,11 @@ def _log_volume_above(points: Array, reference: Array) -> Array:
     z = (points - reference) / width
     heights = np.where(z < -30.0, z, np.log(np.logaddexp(0.0, np.maximum(z, -30.0))))
     return np.asarray((heights + np.log(width)).sum(axis=-1))
+
+
+def _least_of_best(values: Array, n_best: int) -> float:
+    """Return the least of the n best values, or of all where there are fewer."""
+    return float(np.sort(values)[-min(n_best, len(values))])
 
 
 def _first_fronts(medians: Array, at_most: int) -> Array:

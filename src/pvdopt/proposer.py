@@ -38,6 +38,10 @@ N_BASELINE = 3
 N_DRAWS_REFERENCE = 32
 #: Reported recipes that proposals are measured against before a campaign's first cell.
 N_REPORTED = 12
+#: Share of the cells measured that counts as the best ones, among which a candidate of a list earns its gain: a stock
+#: of samples is to give several good ones, and each can be chosen once. In an open space the best has neighbours as
+#: good as itself, so there one recipe counts.
+BEST_SHARE, MOST_BEST = 0.2, 20
 #: Central interval shown with a proposal.
 INTERVAL = 0.8
 
@@ -185,7 +189,9 @@ class Proposer:
 
     def _gain(self, search: Search, models: Models, reference: Array, rng: np.random.Generator) -> Gain:
         expected = pd.concat([search.known.expected, *(c.recipe for c in search.choices)], ignore_index=True)
-        return Gain(models, self.objectives, reference, self._achieved(search, models), expected, rng)
+        achieved = self._achieved(search, models)
+        n_best = int(np.clip(BEST_SHARE * len(search.known.measured), 1, MOST_BEST)) if search.is_listed else 1
+        return Gain(models, self.objectives, reference, achieved, expected, rng, n_best)
 
     def _achieved(self, search: Search, models: Models) -> pd.DataFrame:
         """Return the recipes to improve on: those measured, or before any the best reported ones as predicted here."""

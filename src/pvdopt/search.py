@@ -36,8 +36,9 @@ N_PARENTS = 8
 #: value with the evidence (log likelihood beyond 2) that failures follow the recipe: a yield that is merely poor
 #: somewhere does not close it.
 GATE, STEEPNESS = (0.4, 0.95), 300.0
-#: The shortlist scored jointly: the best of all, and the best of those drawn over the whole space.
-N_BEST, N_SPREAD = 280, 120
+#: The shortlist scored jointly: the best of all and the best of those drawn over the whole space, for the batch and
+#: more for each of its recipes.
+N_BEST, N_SPREAD = (48, 16), (16, 6)
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class Search:
                     f"Nothing can be proposed: no candidate may be made (the first one: {why}). "
                     "Correct the candidates or widen the space."
                 )
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether recipes are chosen from a list of candidates."""
+        return self._listed is not None
 
     def log_chance(self, recipes: pd.DataFrame) -> Array:
         """Return the log chance of a usable cell, which multiplies the gain; shape (n,)."""
@@ -171,8 +177,8 @@ class Search:
         if len(pool) == 0:
             return
         order = np.argsort(-score, kind="stable")
-        wide = order[order < n_spread][:N_SPREAD]
-        picked = np.array(list(dict.fromkeys([*order[:N_BEST], *wide])), dtype=int)
+        wide = order[order < n_spread][: N_SPREAD[0] + N_SPREAD[1] * n]
+        picked = np.array(list(dict.fromkeys([*order[: N_BEST[0] + N_BEST[1] * n], *wide])), dtype=int)
         shortlist = pool.iloc[picked]
         preference = self.log_preference(shortlist)
         joint = gain.joint(shortlist, self.log_chance(shortlist) + preference)

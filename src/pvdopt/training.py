@@ -237,6 +237,23 @@ def make_table(
     )
 
 
+def robust_spread(values: Array) -> float:
+    """Return the standard deviation of values, or what it would be if their tails were those of their middle.
+
+    Under eight values, and where hardly any of the spread lies between the first and the last decile, as with ties,
+    it is the standard deviation itself; 0 for fewer than two.
+    """
+    if len(values) < 2:
+        return 0.0
+    plain = float(np.std(values))
+    if len(values) < 8:
+        return plain
+    low, high = np.quantile(values, [0.1, 0.9])
+    # The deciles of a normal distribution lie 2.563 deviations apart.
+    middle = float(high - low) / 2.563
+    return middle if middle > 0.1 * plain else plain
+
+
 def plain_table(outcome: str, space: SearchSpace, observed: pd.DataFrame) -> TrainingTable:
     """Return the table of a plain optimiser: the outcome standardised, the space's parameters as inputs.
 
@@ -248,7 +265,7 @@ def plain_table(outcome: str, space: SearchSpace, observed: pd.DataFrame) -> Tra
     kept = np.flatnonzero(np.isfinite(values) & usable(observed))
     seen = values[kept]
     center = float(np.median(seen)) if len(seen) else 0.0
-    spread = float(np.std(seen)) if len(seen) > 1 else 0.0
+    spread = robust_spread(seen)
     # A constant outcome has no spread of its own; its size is the only scale there is.
     scale = spread if spread > 1e-12 * abs(center) else abs(center) or 1.0
     link = IdentityLink(center, scale)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from pvdopt.evidence import Evidence
-from pvdopt.surrogates import make_surrogate
+from pvdopt.surrogates import fit_surrogate
 from pvdopt.surrogates.baseline import source_weights
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ def held_out(
         out = groups == name
         test = full.subset(out)
         train = evidence.excluding(set(test.source)).table(outcome)
-        prediction = make_surrogate(specification, seed=seed).fit(train).predict(test.frame)
+        prediction = fit_surrogate(specification, train, seed).predict(test.frame)
         columns = {c: list(test.frame[c]) for c in ("id", "cathode") if c in test.frame}
         return pd.DataFrame(
             {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvdopt.surrogates.base import Surrogate
+    from pvdopt.training import TrainingTable
 
 #: Specifications a campaign may name, and what they are.
 SPECIFICATIONS = {
@@ -42,3 +43,17 @@ def make_surrogate(name: str, seed: int = 0) -> Surrogate:
 
         return TheoryTimesFamily() if name == "theory" else Climatology()
     raise ValueError(f"no surrogate named {name!r}; known are {', '.join(SPECIFICATIONS)}")
+
+
+def fit_surrogate(name: str, table: TrainingTable, seed: int = 0) -> Surrogate:
+    """Return a surrogate of this specification that has learned from a table.
+
+    Where no domain knowledge enters, the Gaussian process is the plain optimiser's, which averages over its settings;
+    bounds and settings not reported are left to the other one.
+    """
+    if name == "gaussian_process":
+        from pvdopt.surrogates.plain_process import PlainProcess, is_plain
+
+        if is_plain(table):
+            return PlainProcess(seed=seed).fit(table)
+    return make_surrogate(name, seed=seed).fit(table)

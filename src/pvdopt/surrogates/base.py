@@ -10,8 +10,8 @@ Notation: y model scale, v outcome in its unit, R retention after N cycles.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -138,6 +138,10 @@ class Prediction:
         """Deviation of a new cell in this laboratory, model scale, calibrated; shape (n,)."""
         return np.asarray(self.factor * np.sqrt(self.std**2 + self.offset_std**2 + self.noise_std**2))
 
+    def parts(self) -> Sequence[tuple[float, Prediction]]:
+        """Return the normal beliefs this one is made of, with their weights: only itself, if it is not mixed."""
+        return [(1.0, self)]
+
     def median(self) -> Array:
         """Return the median of each recipe in the outcome's unit, shape (n,)."""
         return self.link.inverse(self.mean)
@@ -176,6 +180,62 @@ class Prediction:
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Return n joint draws of the recipe effect in the outcome's unit, shape (n, n_recipes)."""
         return self.link.inverse(self.draw_model_scale(rng.standard_normal((n, len(self)))))
+
+
+@dataclass(frozen=True)
+class MixedPrediction(Prediction):
+    """Several beliefs at once, such as those of one model under several settings.
+
+    Mean and deviations are those of the mixture; draws come from the beliefs themselves, each its share.
+
+    Attributes
+    ----------
+    members : sequence of Prediction
+        On one scale.
+    weights : ndarray of shape (k,)
+        Positive, summing to 1.
+    """
+
+    members: Sequence[Prediction] = ()
+    weights: Array = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(cls, members: Sequence[Prediction], weights: Array) -> Prediction:
+        """Return the mixture of predictions of the same recipes."""
+        if len(members) == 1:
+            return members[0]
+        means = np.stack([p.mean for p in members])
+        mean = weights @ means
+        spread = weights @ (means - mean) ** 2
+
+        def mixed(deviations: Sequence[Array], extra: Array | float = 0.0) -> Array:
+            return np.asarray(np.sqrt(weights @ np.square(np.stack(deviations)) + extra))
+
+        def covariance() -> Array:
+            own = (np.diag(p.std**2) if p.covariance is None else p.covariance() for p in members)
+            between = (weights[:, None] * (means - mean)).T @ (means - mean)
+            return np.asarray(between + sum(w * c for w, c in zip(weights, own, strict=True)))
+
+        return cls(
+            mean,
+            mixed([p.std for p in members], spread),
+            mixed([p.offset_std for p in members]),
+            mixed([p.noise_std for p in members]),
+            members[0].link,
+            covariance,
+            members=tuple(members),
+            weights=np.asarray(weights),
+        )
+
+    def parts(self) -> Sequence[tuple[float, Prediction]]:
+        """Return the beliefs it is made of, with their weights."""
+        return list(zip(map(float, self.weights), self.members, strict=True))
+
+    def draw_model_scale(self, normals: Array) -> Array:
+        """Return joint draws of the recipe effect on the model scale; each belief makes its share of the rows."""
+        ends = np.round(np.cumsum(self.weights) * len(normals)).astype(int)
+        blocks = np.split(normals, ends[:-1])
+        return np.vstack([p.draw_model_scale(b) for p, b in zip(self.members, blocks, strict=True) if len(b)])
 
 
 def safe_cholesky(matrix: Array) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
-from pvdopt.surrogates import make_surrogate
+from pvdopt.surrogates import fit_surrogate
 from pvdopt.surrogates.base import Prediction, Surrogate, TellsVariances
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.training import TrainingTable, plain_table
@@ -76,7 +76,7 @@ class OutcomeModels:
             table = self._table(outcome, seen)
             self.tables[outcome] = table
             self.factors[outcome] = self._factor(outcome)
-            self.models[outcome] = make_surrogate(self.surrogate, seed=self.seed).fit(table)
+            self.models[outcome] = fit_surrogate(self.surrogate, table, self.seed)
         return self
 
     def _table(self, outcome: str, seen: pd.DataFrame) -> TrainingTable:
