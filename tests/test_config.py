@@ -20,7 +20,7 @@ from pvdopt.materials import OVERRIDABLE
 from pvdopt.objectives import Protocol
 from pvdopt.space import Categorical, Continuous, Stepped
 
-SHIPPED = ("any_cathode.toml", "areal_capacity.toml", "flexible_substrate.toml", "lco_lipon.toml")
+SHIPPED = ("any_cathode.toml", "areal_capacity.toml", "flexible_substrate.toml", "lco_lipon.toml", "lco_runs.toml")
 
 
 def make(**changes: Any) -> dict[str, Any]:

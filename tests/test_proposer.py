@@ -1,7 +1,6 @@
 """The proposer: pure, never refused by the space, never a repeat; and better than chance."""
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from pvdopt.errors import NothingToPropose
 from pvdopt.evidence import Evidence
 from pvdopt.objectives import Objective
 from pvdopt.proposer import Proposer
+from pvdopt.runs import Run
 from pvdopt.space import Categorical, Continuous, Exclude, LinearSum, SearchSpace, Stepped
 from pvdopt.surrogates.base import IdentityLink
 from simple_models import FixedModels, SimpleModels, told
@@ -147,12 +147,7 @@ def test_labels_and_the_protocol_may_stand_beside():
 )
 def test_proposers_that_cannot_be(objectives, runs, word):
     with pytest.raises(ValueError, match=word):
-        Proposer(mixed(), objectives, runs=[Shares(runs)])
-
-
-@dataclass
-class Shares:
-    shares: tuple[str, ...]
+        Proposer(mixed(), objectives, runs=[Run("deposition", ["t", *runs], hours=8)])
 
 
 def test_at_least_one_cell_is_asked_for():
@@ -368,7 +363,7 @@ def test_hours_are_weighed_against_the_gain():
 def test_proposals_of_one_run_stand_together():
     space = SearchSpace([Stepped("t", 0.0, 1.0, step=1.0), Continuous("a", 0.0, 1.0)])
     seen = cells(space, 6, y=lambda r: r["a"])
-    batch = simple(space, [Y], runs=[Shares(("t",))]).propose(seen, 6)
+    batch = simple(space, [Y], runs=[Run("deposition", ["t"], places=6, hours=8)]).propose(seen, 6)
     assert (np.diff(batch["t"]) != 0).sum() <= 1
     assert batch.index.tolist() == list(range(6))
 

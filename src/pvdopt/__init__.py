@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pvdopt.objectives import Objective, Protocol
     from pvdopt.parameters import Categorical, Continuous, Stepped
     from pvdopt.proposer import Proposer
+    from pvdopt.runs import HourBudget, Hours, Run
     from pvdopt.sampler import SurrogateSampler
     from pvdopt.space import SearchSpace
 
@@ -45,6 +46,8 @@ _HOMES = {
     "Continuous": "parameters",
     "Evidence": "evidence",
     "Exclude": "constraints",
+    "HourBudget": "runs",
+    "Hours": "runs",
     "Ledger": "ledger",
     "Limit": "constraints",
     "LinearSum": "constraints",
@@ -53,6 +56,7 @@ _HOMES = {
     "Proposer": "proposer",
     "Protocol": "objectives",
     "PvdoptError": "errors",
+    "Run": "runs",
     "SearchSpace": "space",
     "Stepped": "parameters",
     "SurrogateEvaluator": "closed_loop",
@@ -75,6 +79,8 @@ __all__ = [
     "Continuous",
     "Evidence",
     "Exclude",
+    "HourBudget",
+    "Hours",
     "Ledger",
     "Limit",
     "LinearSum",
@@ -83,6 +89,7 @@ __all__ = [
     "Proposer",
     "Protocol",
     "PvdoptError",
+    "Run",
     "SearchSpace",
     "Stepped",
     "SurrogateEvaluator",

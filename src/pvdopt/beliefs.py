@@ -27,6 +27,7 @@ from pvdopt.model_store import ModelStore
 from pvdopt.objectives import Objective
 from pvdopt.observed import check_observed
 from pvdopt.proposer import Proposer
+from pvdopt.runs import Hours, Run
 from pvdopt.space import SearchSpace
 from pvdopt.surrogates.calibration import fingerprint as fingerprint_evidence
 from pvdopt.surrogates.calibration import literature_factor
@@ -65,6 +66,8 @@ class Beliefs:
         Where fitted models are kept.
     reference : mapping or None
         Reference point of the hypervolume, if the campaign has fixed one.
+    runs, cost
+        Kinds of run that cells share, and what a cell takes beside them.
     """
 
     space: SearchSpace
@@ -76,6 +79,8 @@ class Beliefs:
     config_fingerprint: str
     store: ModelStore | None = None
     reference: Mapping[str, float] | None = None
+    runs: tuple[Run, ...] = ()
+    cost: Hours | None = None
 
     def make(self) -> OutcomeModels:
         """Return models of all objectives, not fitted yet."""
@@ -127,7 +132,9 @@ class Beliefs:
             self.space,
             self.objectives,
             self.evidence,
-            seed=self.seed,
+            self.runs,
+            self.cost,
+            self.seed,
             models=self._make_and_keep,
             reference=self.reference,
         )

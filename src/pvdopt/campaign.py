@@ -39,6 +39,7 @@ from pvdopt.campaign_reports import (
 )
 from pvdopt.cell_basis import find_basis
 from pvdopt.config import CampaignConfig, load_config
+from pvdopt.config.schema import SAMPLERS
 from pvdopt.errors import DataInvalid, Problem, UsageError
 from pvdopt.fields import Field, known_fields
 from pvdopt.figure_checks import Door
@@ -56,12 +57,15 @@ if TYPE_CHECKING:
     from pvdopt.evidence import Evidence
     from pvdopt.explaining import Explanation
     from pvdopt.ledger.ledger import Ledger
+    from pvdopt.runs import HourBudget
 
 __all__ = [
     "Best", "BestCell", "Budget", "Campaign", "Choice", "Evaluation", "Forecast", "LabLevel", "PendingCell",
     "PredictionScore", "RecordReport", "ResultCell", "RetrainReport", "Status", "Suggestion",
 ]  # fmt: skip
 
+#: Cells proposed where nobody says how many.
+N_PROPOSED = 4
 #: Called with (done, total, what).
 Progress = Callable[[int, int, str], None]
 
@@ -220,6 +224,8 @@ class Campaign:
             seed=self.seed if seed is None else seed,
             config_fingerprint=self.config.fingerprint(),
             store=None if self.folder is None else ModelStore(self.folder / MODELS_FOLDER),
+            runs=tuple(self.config.runs()),
+            cost=self.config.cost(),
         )
 
     def _writer(self, what: str) -> Ledger:
@@ -231,10 +237,12 @@ class Campaign:
 
     def suggest(
         self,
-        n: int = 4,
+        n: int | None = None,
         *,
         fix: Mapping[str, object] | None = None,
         candidates: pd.DataFrame | str | Path | None = None,
+        budget: HourBudget | str | Sequence[str] | None = None,
+        sampler: str | None = None,
         dry_run: bool = False,
         seed: int | None = None,
     ) -> Suggestion:
@@ -242,12 +250,16 @@ class Campaign:
 
         Parameters
         ----------
-        n : int
-            Number of cells, at least 1.
+        n : int, optional
+            Number of cells, at least 1; by default 4, or what fits into the budget.
         fix : mapping, optional
             Settings to hold fixed by name; texts may carry units.
         candidates : DataFrame or path, optional
             Recipes to choose among.
+        budget : HourBudget, str or sequence of str, optional
+            Hours that runs and cells may take: ``"20 h"`` in all, ``"deposition=8 h"`` in the runs of one kind.
+        sampler : str, optional
+            Who chooses, in place of the campaign file's.
         seed : int, optional
             In place of the campaign file's.
 
@@ -260,16 +272,24 @@ class Campaign:
         DataInvalid
             If settings or candidates are none of this campaign.
         """
-        from pvdopt.suggesting import suggest
+        from pvdopt.suggesting import Wanted, read_budget, suggest
 
-        if n < 1:
+        if n is not None and n < 1:
             raise UsageError(f"the number of proposals must be at least 1, got {n}.")
+        if sampler not in (None, *SAMPLERS):
+            raise UsageError(f"the sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}.")
         own = self.own_cells()
         by_hand = read_settings(fix or {}, self.fields)
         listed = self.read_recipes(candidates) if isinstance(candidates, (str, Path)) else candidates
         beliefs = self.beliefs(own, seed)
-        ledger = None if dry_run else self.ledger
-        return suggest(beliefs, own, self.config.sampler, n, by_hand, listed, ledger)
+        wanted = Wanted(
+            n=n or (0 if budget is not None else N_PROPOSED),
+            fix=by_hand,
+            candidates=listed,
+            budget=read_budget(budget, beliefs) if budget is not None else None,
+            sampler=sampler or self.config.sampler,
+        )
+        return suggest(beliefs, own, wanted, None if dry_run else self.ledger)
 
     def read_recipes(self, recipes: Source | pd.DataFrame) -> pd.DataFrame:
         """Return recipes as a frame with the space's columns, indexed by id where the source gives ids.

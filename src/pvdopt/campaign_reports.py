@@ -18,6 +18,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PlannedRun:
+    """A run that proposals are put into.
+
+    Attributes
+    ----------
+    kind, label : str
+        Such as ``deposition`` and ``deposition-3``.
+    cells : list of str
+        Those of this batch; by their place, counted from 1, where they have no id.
+    shares : mapping
+        What its cells have in common.
+    hours : float
+        How long it lasts.
+    places, free : int or None
+        How many cells it takes, and how many more it could; None without a limit.
+    is_new : bool
+        Whether this batch opens it.
+    """
+
+    kind: str
+    label: str
+    cells: list[str]
+    shares: Mapping[str, Scalar]
+    hours: float
+    places: int | None
+    free: int | None
+    is_new: bool
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """Recipes to make next.
 
@@ -40,6 +70,11 @@ class Suggestion:
         What was drawn with; the same ledger, version and seed give the same proposals.
     n_own, n_reported : int
         Own and reported cells behind the predictions.
+    runs : list of PlannedRun
+        In the order in which they are begun; the frame then has a column ``<name>_run`` for each kind of run, and
+        ``hours``, what each cell adds.
+    hours : mapping or None
+        Hours of the batch: ``total``, and those of each kind of run.
     """
 
     frame: pd.DataFrame
@@ -54,6 +89,8 @@ class Suggestion:
     sampler: str
     n_own: int
     n_reported: int
+    runs: list[PlannedRun] = field(default_factory=list)
+    hours: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

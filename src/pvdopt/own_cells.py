@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist, median
 from typing import Any
 
@@ -18,6 +19,7 @@ from pvdopt.errors import DataInvalid, Problem
 from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome, Scalar
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
+from pvdopt.runs import OpenRun, Run
 from pvdopt.space import SearchSpace
 
 #: A retention at or above this counts as "no fading seen", as on the models' scale.
@@ -162,6 +164,31 @@ class OwnCells:
         cells = [self.state.cells[name] for name in self.state.pending()]
         frame = self.space.frame([self.settings(cell) for cell in cells])
         return frame.set_axis(pd.Index([c.id for c in cells], dtype=object, name="id"))
+
+    def planned_runs(self, runs: Sequence[Run]) -> list[OpenRun]:
+        """Return the runs that proposals were put into so far; open are those of which no cell was made yet.
+
+        A set-up, a kind of run without a limit of places, stays open until the next one is begun.
+        """
+        found: dict[str, OpenRun] = {}
+        for cell in self.state.cells.values():
+            labels = cell.proposal.get("runs") or {}
+            for run in runs:
+                label = labels.get(run.name)
+                if label is None:
+                    continue
+                recipe = {n: self.settings(cell).get(n) for n in self.space.names}
+                one = found.setdefault(label, OpenRun(run.name, label, recipe, used=0))
+                if cell.status == "vetoed":
+                    continue
+                one.used += 1
+                one.hours = max(one.hours, float(run.hours_of(self.space.with_fixed(self.space.frame([recipe])))[0]))
+                one.is_open = one.is_open and (cell.status == "proposed" or run.places is None)
+        for run in runs:
+            if run.places is None:
+                for one in [o for o in found.values() if o.kind == run.name][:-1]:
+                    one.is_open = False
+        return [replace(one, is_open=one.is_open and one.used > 0) for one in found.values()]
 
     def _frame(self, cells: Sequence[CellState]) -> pd.DataFrame:
         settings = [self.settings(cell) for cell in cells]

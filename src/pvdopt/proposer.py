@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pvdopt.acquisition import hypervolume, is_non_dominated
+from pvdopt.batching import N_MOST, choose_batch, spread_in_runs
 from pvdopt.candidates import draw_recipes, require_some
+from pvdopt.errors import NothingToPropose
 from pvdopt.gain import Gain, Models, log_chance_to_meet, signed_medians, split_objectives
+from pvdopt.holding import Held
 from pvdopt.objectives import OUTCOME_UNITS, Objective
 from pvdopt.observed import check_observed, known_recipes, read_recipes, row_digests, sort_out
 from pvdopt.reasons import Grounds, Purpose, choose_purpose, write_reason
+from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs
 from pvdopt.search import Search
 from pvdopt.space import SearchSpace
 from pvdopt.usability import Usability
@@ -46,14 +50,6 @@ BEST_SHARE, MOST_BEST = 0.2, 20
 INTERVAL = 0.8
 
 
-class SharesSettings(Protocol):
-    """A deposition or furnace run: the settings that its cells have in common."""
-
-    @property
-    def shares(self) -> Sequence[str]:
-        """Names of parameters."""
-
-
 class Proposer:
     """Propose the next recipes of a campaign.
 
@@ -63,10 +59,11 @@ class Proposer:
     objectives : sequence of Objective
     evidence : Evidence, optional
         All domain knowledge; without it names mean nothing and the first cells spread over the space.
-    runs : sequence, optional
-        Deposition and furnace runs; proposals that share their settings stand together.
-    cost : callable, optional
-        Recipes -> hours of each, shape (n,), positive; the gain per hour is then what counts.
+    runs : sequence of Run, optional
+        Deposition and furnace runs, which cells share: the gain per hour of the batch as a whole is then what counts.
+    cost : Hours or callable, optional
+        What each cell takes by itself: :class:`pvdopt.runs.Hours`, or, without runs, recipes -> hours of each,
+        shape (n,), positive; the gain per hour is then what counts.
     seed : int
     models : callable, optional
         Makes the models that predict outcomes; by default :class:`pvdopt.surrogates.outcomes.OutcomeModels`.
@@ -76,7 +73,7 @@ class Proposer:
     Raises
     ------
     ValueError
-        If there is no objective, two share a name, one is named like a parameter, or a run shares what is none.
+        If there is no objective, two share a name, one is named like a parameter, or a run names what is no setting.
     """
 
     def __init__(
@@ -84,8 +81,8 @@ class Proposer:
         space: SearchSpace,
         objectives: Sequence[Objective],
         evidence: Evidence | None = None,
-        runs: Sequence[SharesSettings] = (),
-        cost: Callable[[pd.DataFrame], Array] | None = None,
+        runs: Sequence[Run] = (),
+        cost: Hours | Callable[[pd.DataFrame], Array] | None = None,
         seed: int = 0,
         *,
         models: Callable[[], Models] | None = None,
@@ -94,10 +91,9 @@ class Proposer:
         names = [o.name for o in objectives]
         if not names or len(set(names)) < len(names) or any(n in space for n in names):
             raise ValueError(f"objectives must be named, each once and unlike any parameter, got {names}")
-        for run in runs:
-            unknown = [n for n in run.shares if n not in space]
-            if unknown:
-                raise ValueError(f"a run shares {', '.join(unknown)}, which the space does not vary")
+        _check_runs(runs, space)
+        if runs and cost is not None and not isinstance(cost, Hours):
+            raise ValueError("with runs, cost must be Hours: what a cell takes beside the runs it is in")
         self.space, self.objectives, self.evidence = space, tuple(objectives), evidence
         self.runs, self.cost, self.seed = tuple(runs), cost, seed
         self.goals, self.limits = split_objectives(self.objectives)
@@ -123,6 +119,10 @@ class Proposer:
         n: int = 1,
         pending: pd.DataFrame | None = None,
         candidates: pd.DataFrame | None = None,
+        *,
+        fix: Mapping[str, Any] | None = None,
+        budget: HourBudget | None = None,
+        opened: Sequence[OpenRun] = (),
     ) -> pd.DataFrame:
         """Return the next recipes; the same arguments give the same batch.
 
@@ -137,11 +137,17 @@ class Proposer:
             ``source``, ``run``, ``sample``, ``<outcome>_sd``, ``<outcome>_qualifier``, ``cycles`` and columns of
             the protocol. The order of rows does not matter.
         n : int
-            Number of cells.
+            Number of cells; with a budget the most there may be, where 0 leaves it to the budget.
         pending : DataFrame, optional
             Recipes proposed or being made, with a column for each parameter.
         candidates : DataFrame, optional
             Choose among these rows; they keep index and values, each is chosen once at most.
+        fix : mapping, optional
+            Settings that every recipe must have; without candidates.
+        budget : HourBudget, optional
+            Hours that the batch may take; needs runs or Hours as cost.
+        opened : sequence of OpenRun
+            Runs that pending recipes opened and that take more cells.
 
         Returns
         -------
@@ -157,6 +163,10 @@ class Proposer:
         NothingToPropose
             If no recipe is left that may be made.
         """
+        plan = self._plan(opened)
+        if budget is not None:
+            self._check_budget(budget, plan)
+            n = n or N_MOST
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         table = check_observed(observed, self.space, self.objectives, self.evidence)
@@ -165,27 +175,84 @@ class Proposer:
         known = sort_out(table, waiting, self.space, self.objectives)
         listed = None if candidates is None else read_recipes(candidates, self.space, "candidates")
         usability = Usability(self.space).fit(table)
-        search = Search(self.space, known, usability, self.cost, listed, rng)
+        cost = None if isinstance(self.cost, Hours) else self.cost
+        search = Search(self.space, known, usability, cost, listed, rng, Held(self.space, fix) if fix else None)
         n_seen = int(np.isfinite(table[[o.name for o in self.objectives]]).any(axis=1).sum())
         if not self.is_informed:
-            search.spread(min(n, self._n_first(n_seen, len(waiting), n)))
+            n_first = min(n, self._n_first(n_seen, len(waiting), n))
+            if plan is None:
+                search.spread(n_first)
+            else:
+                spread_in_runs(search, plan, n_first, budget)
         models = self._make_models().fit(table) if self.is_informed or n_seen else None
         reference = self._reference(table, models)
         gain = None
         if models is not None:
             if self.is_informed and n >= N_BASELINE and len(known.tried) == 0:
-                search.baseline(self._gain(search, models, reference, rng), known_recipes(self.space, self.evidence))
+                self._choose_baseline(search, self._gain(search, models, reference, rng), plan, budget)
             gain = self._gain(search, models, reference, rng)
-            search.by_gain(gain, n - len(search.choices))
+            n_left = n - len(search.choices)
+            if plan is None:
+                search.by_gain(gain, n_left)
+            elif n_left:
+                choose_batch(search, gain, plan, n_left, budget)
         if not search.choices:
-            require_some(self.space, self.space.frame([]), rng)
+            self._explain_nothing(search, budget, rng)
         batch = self._describe(search, models, gain, reference)
         batch.attrs["reference"] = self._in_units(reference)
+        self._put_into_runs(batch, search, opened)
         if candidates is not None:
             original = candidates[list(self.space.names)].iloc[[c.place for c in search.choices]]
             batch.index = original.index
             batch[list(self.space.names)] = original
         return self._order(batch, is_numbered=candidates is None)
+
+    # -- runs and hours ------------------------------------------------------------------------------------------
+
+    def _plan(self, opened: Sequence[OpenRun]) -> RunPlan | None:
+        hours = self.cost if isinstance(self.cost, Hours) else None
+        return RunPlan(self.space, self.runs, hours, opened) if self.runs or hours is not None else None
+
+    def _check_budget(self, budget: HourBudget, plan: RunPlan | None) -> None:
+        if plan is None:
+            raise ValueError("a budget needs runs, or Hours as cost: nothing says how long a cell takes")
+        unknown = [name for name in budget.by_kind if name not in plan.hours_by_kind]
+        if unknown:
+            raise ValueError(f"a budget names the runs {', '.join(unknown)}, which there are not")
+
+    def _choose_baseline(self, search: Search, gain: Gain, plan: RunPlan | None, budget: HourBudget | None) -> None:
+        """Choose the best reported recipe, unless the budget has no room for it."""
+        reported = known_recipes(self.space, self.evidence)
+        if budget is not None and plan is not None and len(reported):
+            reported = reported[budget.fits(plan, *plan.extra_hours(reported))]
+            if not len(reported):
+                return
+        search.baseline(gain, reported)
+        if plan is not None and search.choices:
+            plan.take(search.choices[-1].recipe)
+
+    def _explain_nothing(self, search: Search, budget: HourBudget | None, rng: np.random.Generator) -> None:
+        """Raise why nothing could be chosen."""
+        if budget is not None and len(search.draw_some()):
+            raise NothingToPropose(
+                "Nothing can be proposed: no recipe fits into the budget. Give it more hours, or fix what is open."
+            )
+        require_some(self.space, self.space.frame([]), rng)
+
+    def _put_into_runs(self, batch: pd.DataFrame, search: Search, opened: Sequence[OpenRun]) -> None:
+        """Add each cell's runs and what hours it added, in the order in which the cells were chosen."""
+        plan = self._plan(opened)
+        if plan is None:
+            return
+        labels, hours = [], []
+        for choice in search.choices:
+            before = plan.hours
+            labels.append(plan.take(choice.recipe))
+            hours.append(plan.hours - before)
+        for run in self.runs:
+            batch[run.column] = pd.Series([found[run.name] for found in labels], index=batch.index, dtype=object)
+        batch["hours"] = hours
+        batch.attrs["hours"] = {"total": plan.hours, **plan.hours_by_kind}
 
     def _gain(self, search: Search, models: Models, reference: Array, rng: np.random.Generator) -> Gain:
         expected = pd.concat([search.known.expected, *(c.recipe for c in search.choices)], ignore_index=True)
@@ -341,10 +408,19 @@ class Proposer:
         ]
 
     def _order(self, batch: pd.DataFrame, is_numbered: bool) -> pd.DataFrame:
-        """Return proposals with those that share a run's settings together, in order of first appearance."""
-        shared = list(dict.fromkeys(name for run in self.runs for name in run.shares))
-        if not shared:
+        """Return proposals run by run, in order of first appearance."""
+        if not self.runs:
             return batch
-        groups = batch.groupby(shared, dropna=False, sort=False).ngroup()
-        ordered = batch.iloc[np.argsort(groups.to_numpy(), kind="stable")]
+        ordered = batch.iloc[group_by_runs(batch, self.runs)]
         return ordered.reset_index(drop=True) if is_numbered else ordered
+
+
+def _check_runs(runs: Sequence[Run], space: SearchSpace) -> None:
+    """Raise if runs name settings or each other wrongly."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"runs must differ in their names, got {', '.join(names)}")
+    for run in runs:
+        unknown = [n for n in run.settings if n not in space and n not in space.fixed]
+        if unknown:
+            raise ValueError(f"the run {run.name} names {', '.join(unknown)}, which the space does not vary")

@@ -16,6 +16,7 @@ import pandas as pd
 from pvdopt.candidates import N_LISTED, draw_recipes, vary_recipes
 from pvdopt.errors import NothingToPropose
 from pvdopt.gain import N_ROWS, Gain
+from pvdopt.holding import Held
 from pvdopt.observed import Known
 from pvdopt.space import SearchSpace
 from pvdopt.usability import Usability, squared_differences
@@ -70,6 +71,8 @@ class Search:
         Recipes -> hours of each, positive.
     candidates : DataFrame or None
         Recipes to choose among; those that may not be made are left out.
+    held : Held, optional
+        Settings that stay as they are; without a list of candidates.
 
     Raises
     ------
@@ -85,9 +88,10 @@ class Search:
         cost: Callable[[pd.DataFrame], Array] | None,
         candidates: pd.DataFrame | None,
         rng: np.random.Generator,
+        held: Held | None = None,
     ) -> None:
         self.space, self.known, self.usability = space, known, usability
-        self._cost, self._rng = cost, rng
+        self._cost, self.rng, self._held = cost, rng, held
         self._taken = set(known.keys)
         self.choices: list[Choice] = []
         self._listed: pd.DataFrame | None = None
@@ -130,9 +134,27 @@ class Search:
         """Return recipes not taken yet: up to n drawn ones, or what is left of the candidates."""
         if self._listed is not None:
             return self._listed
-        return draw_recipes(self.space, n, self._rng, frozenset(self._taken))
+        taken = frozenset(self._taken)
+        return (
+            draw_recipes(self.space, n, self.rng, taken) if self._held is None else self._held.draw(n, self.rng, taken)
+        )
 
-    def _take(self, recipe: pd.DataFrame, **what: Any) -> None:
+    @property
+    def may_vary(self) -> bool:
+        """Whether recipes may be made up, and are not those of a list."""
+        return self._listed is None
+
+    def keep_new(self, recipes: pd.DataFrame, pool: pd.DataFrame) -> pd.DataFrame:
+        """Return those recipes that may be made, differ from each other, and are neither taken nor in a pool."""
+        kept = recipes[self.space.is_allowed(recipes)] if self._held is None else self._held.keep(recipes)
+        seen = self._taken | set(self.space.keys(pool))
+        new = []
+        for key in self.space.keys(kept):
+            new.append(key not in seen)
+            seen.add(key)
+        return kept[np.array(new, dtype=bool)].reset_index(drop=True)
+
+    def take(self, recipe: pd.DataFrame, **what: Any) -> None:
         """Count a recipe, a frame of one row, as chosen."""
         self._taken.update(self.space.keys(recipe))
         place = -1
@@ -152,28 +174,39 @@ class Search:
         Mitchell's best candidate; the distance is the mean over parameters of squared differences.
         """
         for _ in range(n):
-            pool = self._draw(N_RIVALS_FIRST)
-            if len(pool) > N_RIVALS_FIRST:
-                pool = pool.iloc[np.sort(self._rng.choice(len(pool), N_RIVALS_FIRST, replace=False))]
+            pool = self.draw_some()
             if len(pool) == 0:
                 break
-            tried = pd.concat([self.known.tried, *self._chosen()], ignore_index=True)
-            distance = np.ones(len(pool))
-            if len(tried):
-                distance = squared_differences(self.space, pool, tried).mean(axis=0).min(axis=1)
-            score = np.sqrt(distance) * self.usability.chance(pool)
-            self._take(pool.iloc[[int(np.argmax(score))]], is_first=True)
+            self.take_farthest(pool)
+
+    def draw_some(self) -> pd.DataFrame:
+        """Return a few recipes to choose one of the first design from."""
+        pool = self._draw(N_RIVALS_FIRST)
+        if len(pool) > N_RIVALS_FIRST:
+            pool = pool.iloc[np.sort(self.rng.choice(len(pool), N_RIVALS_FIRST, replace=False))]
+        return pool
+
+    def take_farthest(self, pool: pd.DataFrame) -> pd.DataFrame:
+        """Choose the recipe farthest from everything tried, weighted by its chance; return it, a frame of one row."""
+        tried = pd.concat([self.known.tried, *self._chosen()], ignore_index=True)
+        distance = np.ones(len(pool))
+        if len(tried):
+            distance = squared_differences(self.space, pool, tried).mean(axis=0).min(axis=1)
+        score = np.sqrt(distance) * self.usability.chance(pool)
+        best = pool.iloc[[int(np.argmax(score))]]
+        self.take(best, is_first=True)
+        return best
 
     def baseline(self, gain: Gain, reported: pd.DataFrame) -> None:
         """Choose the recipe with the best predicted medians: among the reported ones, else among all."""
         pool = reported if len(reported) and self._listed is None else self._draw(N_DRAWN)
         if len(pool):
             worth = gain.log_worth(pool) + self._log_weight(pool)
-            self._take(pool.iloc[[int(np.argmax(worth))]], is_baseline=True)
+            self.take(pool.iloc[[int(np.argmax(worth))]], is_baseline=True)
 
     def by_gain(self, gain: Gain, n: int) -> None:
         """Choose up to n recipes greedily by their gain on joint draws."""
-        pool, score, n_spread = self._score_pool(gain)
+        pool, score, n_spread = self.score_pool(gain)
         if len(pool) == 0:
             return
         order = np.argsort(-score, kind="stable")
@@ -186,9 +219,9 @@ class Search:
             scores = joint.log_scores()
             best = int(np.argmax(scores))
             joint.take(best)
-            self._take(shortlist.iloc[[best]], gain=float(np.exp(scores[best] - preference[best])))
+            self.take(shortlist.iloc[[best]], gain=float(np.exp(scores[best] - preference[best])))
 
-    def _score_pool(self, gain: Gain) -> tuple[pd.DataFrame, Array, int]:
+    def score_pool(self, gain: Gain) -> tuple[pd.DataFrame, Array, int]:
         """Return recipes, their log scores one by one, and how many of them (the first) lie all over the space."""
 
         def score(recipes: pd.DataFrame) -> Array:
@@ -205,7 +238,8 @@ class Search:
         seen = self._taken | set(self.space.keys(pool))
         parents, count = gain.leaders(N_PARENTS), N_NEAR
         for width in WIDTHS:
-            children = vary_recipes(self.space, parents, count, width, self._rng)
+            children = vary_recipes(self.space, parents, count, width, self.rng)
+            children = children if self._held is None else self._held.keep(children)
             keys = self.space.keys(children)
             children = children[np.array([k not in seen for k in keys], dtype=bool)]
             if len(children):
@@ -218,10 +252,10 @@ class Search:
     def _score_listed(
         self, listed: pd.DataFrame, score: Callable[[pd.DataFrame], Array]
     ) -> tuple[pd.DataFrame, Array, int]:
-        """Return what :meth:`_score_pool` does, of a list: all of it, or of a long one some and those near the best."""
+        """Return what :meth:`score_pool` does, of a list: all of it, or of a long one some and those near the best."""
         if len(listed) <= N_LISTED:
             return listed, score(listed), len(listed)
-        rows = np.sort(self._rng.choice(len(listed), N_DRAWN, replace=False))
+        rows = np.sort(self.rng.choice(len(listed), N_DRAWN, replace=False))
         scores = score(listed.iloc[rows])
         for _ in WIDTHS:
             parents = listed.iloc[rows[np.argsort(-scores, kind="stable")[:N_PARENTS]]]

@@ -5,8 +5,9 @@ Imported only when something is to be predicted or proposed, since it loads scip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,22 +24,20 @@ from pvdopt.beliefs import (
     tell_shares,
     worth_of_baseline,
 )
-from pvdopt.campaign_reports import Forecast, Suggestion
-from pvdopt.candidates import draw_recipes
+from pvdopt.campaign_reports import Forecast, PlannedRun, Suggestion
 from pvdopt.cells import closest, is_empty
 from pvdopt.errors import ConfigInvalid, DataInvalid, NothingToPropose, Problem, UsageError
+from pvdopt.holding import narrow_space
 from pvdopt.ledger.changes import not_editable
 from pvdopt.ledger.values import unknown_cell
-from pvdopt.observed import check_observed, sort_out
 from pvdopt.own_cells import OwnCells
 from pvdopt.recipe_reading import require_complete
-from pvdopt.space import Categorical, SearchSpace
+from pvdopt.runs import HourBudget, OpenRun
+from pvdopt.space import SearchSpace
+from pvdopt.units import parse_quantity
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
-
-#: Recipes drawn to choose from where settings are fixed by hand.
-N_CANDIDATES = 4000
 
 # -- settings by hand --------------------------------------------------------------------------------------------
 
@@ -68,72 +67,6 @@ def check_fix(space: SearchSpace, fix: Mapping[str, Any]) -> None:
         raise DataInvalid(problems)
 
 
-def narrow_space(space: SearchSpace, fix: Mapping[str, Any]) -> SearchSpace | None:
-    """Return the space with some parameters fixed, or None where nothing is left to vary.
-
-    A fixed number that applies only under some choices of its parent leaves the parent those choices.
-    """
-    fixed = {**space.fixed, **fix}
-    parameters = []
-    for p in space.parameters:
-        wanted = [set(space[n].parent_choices) for n in fix if space[n].parent == p.name]
-        if p.name in fix:
-            if wanted and fix[p.name] not in set.intersection(*wanted):
-                raise NothingToPropose(
-                    f"Nothing can be proposed: with {p.name} {fix[p.name]} some of the settings fixed do not apply."
-                )
-            continue
-        if wanted and isinstance(p, Categorical):
-            left = [c for c in p.choices if all(c in choices for choices in wanted)]
-            if not left:
-                raise NothingToPropose(f"Nothing can be proposed: no choice of {p.name} suits all settings fixed.")
-            if len(left) == 1:
-                fixed[p.name] = left[0]
-                continue
-            p = replace(p, choices=left)
-            # Children that need a choice which is gone can never apply.
-        parameters.append(p)
-    kept = []
-    for p in parameters:
-        if p.parent is not None and p.parent not in fixed:
-            parent = next(q for q in parameters if q.name == p.parent)
-            choices = [c for c in p.parent_choices if isinstance(parent, Categorical) and c in parent.choices]
-            if not choices:
-                fixed[p.name] = None
-                continue
-            p = replace(p, when={p.parent: choices})
-        kept.append(p)
-    return SearchSpace(kept, space.constraints, fixed) if kept else None
-
-
-def draw_fixed(
-    space: SearchSpace, fix: Mapping[str, Any], taken: frozenset[Any], rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return allowed recipes of the whole space that have the settings fixed and were not tried yet.
-
-    Raises
-    ------
-    NothingToPropose
-        If there are none.
-    """
-    narrow = narrow_space(space, fix)
-    if narrow is None:
-        drawn = space.frame([fix])
-    else:
-        drawn = draw_recipes(narrow, N_CANDIDATES, rng)
-        full = narrow.with_fixed(drawn)
-        drawn = space.clear(space.frame([{str(k): v for k, v in row.items()} for row in full.to_dict("records")]))
-    new = [key not in taken for key in space.keys(drawn)]
-    drawn = drawn[np.array(new, dtype=bool) & space.is_allowed(drawn)].reset_index(drop=True)
-    if not len(drawn):
-        settings = ", ".join(f"{n} {v}" for n, v in fix.items())
-        raise NothingToPropose(
-            f"Nothing can be proposed: no allowed recipe with {settings} is left that was not tried. "
-            "Fix fewer settings or others."
-        )
-    return drawn
-
-
 # -- choosing ----------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +76,8 @@ def choose(
     n: int,
     fix: Mapping[str, Any],
     candidates: pd.DataFrame | None,
+    budget: HourBudget | None = None,
+    opened: Sequence[OpenRun] = (),
 ) -> pd.DataFrame:
     """Return the recipes the surrogate chooses, described; see :meth:`pvdopt.proposer.Proposer.propose`.
 
@@ -152,19 +87,16 @@ def choose(
         If no recipe is left.
     """
     space = beliefs.space
-    if fix:
-        check_fix(space, fix)
-        table = check_observed(beliefs.observed, space, beliefs.objectives, beliefs.evidence)
-        if candidates is None:
-            known = sort_out(table, pending, space, beliefs.objectives)
-            rng = np.random.default_rng(beliefs.seed)
-            candidates = draw_fixed(space, fix, known.keys, rng)
-            return beliefs.proposer().propose(beliefs.observed, n, pending, candidates).reset_index(drop=True)
+    check_fix(space, fix)
+    if candidates is not None:
         for name, value in fix.items():
             candidates = candidates[candidates[name] == value]
         if not len(candidates):
             raise NothingToPropose("Nothing can be proposed: no candidate has the settings fixed.")
-    return beliefs.proposer().propose(beliefs.observed, n, pending, candidates)
+        fix = {}
+    return beliefs.proposer().propose(
+        beliefs.observed, n, pending, candidates, fix=fix or None, budget=budget, opened=opened
+    )
 
 
 def choose_by_optuna(
@@ -206,41 +138,80 @@ def choose_by_optuna(
 # -- what a campaign asks for ------------------------------------------------------------------------------------
 
 
-def suggest(
-    beliefs: Beliefs,
-    own: OwnCells,
-    sampler: str,
-    n: int,
-    fix: Mapping[str, Any],
-    candidates: pd.DataFrame | None,
-    ledger: Ledger | None,
-) -> Suggestion:
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: how many cells (0: as many as the budget has room for), from where, chosen by whom."""
+
+    n: int
+    fix: Mapping[str, Any]
+    candidates: pd.DataFrame | None
+    budget: HourBudget | None
+    sampler: str
+
+
+def read_budget(given: HourBudget | str | Sequence[str], beliefs: Beliefs) -> HourBudget:
+    """Return a budget of hours from texts such as ``20 h`` and ``deposition=8 h``.
+
+    Raises
+    ------
+    UsageError
+        If no hours are declared, a text is no number of hours above 0, or names no kind of run.
+    """
+    if not beliefs.runs and beliefs.cost is None:
+        raise UsageError("a budget needs to know how long things take: give the campaign file [runs.NAME] or [cost].")
+    if isinstance(given, HourBudget):
+        return given
+    total, by_kind = None, {}
+    for text in [given] if isinstance(given, str) else given:
+        kind, sign, amount = text.rpartition("=")
+        names = [run.name for run in beliefs.runs]
+        if sign and kind.strip() not in names:
+            raise UsageError(
+                f"budget {text!r}: there is no kind of run {kind.strip()!r}; there are {', '.join(names)}."
+            )
+        hours = read_hours(amount)
+        if sign:
+            by_kind[kind.strip()] = hours
+        else:
+            total = hours
+    return HourBudget(total, by_kind)
+
+
+def read_hours(text: str) -> float:
+    """Return a number of hours above 0, of a text such as ``20 h``, ``2 d`` or ``20``.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    try:
+        found = parse_quantity(text, "h")
+    except DataInvalid as error:
+        raise UsageError(f"budget {text!r}: {error.problems[0].must}; write hours, such as 20 h.") from error
+    if found is None or not 0 < found.value < math.inf:
+        raise UsageError(f"budget {text!r}: must be hours above 0, such as 20 h.")
+    return found.value
+
+
+def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | None) -> Suggestion:
     """Choose recipes, say what they lean on and, given a ledger, record them; see :meth:`Campaign.suggest`."""
     state = own.state
     # Fixed with the campaign's first proposals: what counts as better may not move while it is searched.
     told = (c.proposal.get("reference") for c in state.cells.values())
     reference = next((r for r in told if isinstance(r, dict)), None)
     beliefs = replace(beliefs, seed=derive_seed(beliefs.seed, state.n_facts), reference=reference)
-    pending = own.pending()
-    notes: list[str] = []
-    if sampler == "surrogate":
-        frame = choose(beliefs, pending, n, fix, candidates)
-    elif candidates is not None:
-        raise UsageError(f'the sampler {sampler} takes no list of candidates; choose sampler = "surrogate".')
-    else:
-        frame, notes = choose_by_optuna(sampler, beliefs, pending, n, fix)
-    if len(frame) < n:
-        notes.append(f"{len(frame)} of {n} asked for: no more recipes are left that are allowed and were not tried.")
+    frame, notes = _choose_wanted(beliefs, own, wanted)
     leans_on, warnings = lean_on(beliefs, frame)
     fingerprint = beliefs.fingerprint()
     ids: list[str | None] = [None] * len(frame)
     lab = beliefs.lab_standing() if beliefs.evidence is not None and len(beliefs.observed) else {}
     if ledger is not None:
         batch = 1 + max((int(c.proposal.get("batch") or 0) for c in state.cells.values()), default=0)
-        same = {"fingerprint": fingerprint, "batch": batch, "seed": beliefs.seed, "sampler": sampler}
+        same = {"fingerprint": fingerprint, "batch": batch, "seed": beliefs.seed, "sampler": wanted.sampler}
         if reference is None and "reference" in frame.attrs:
             same["reference"] = frame.attrs["reference"]
-        same |= {"specification": beliefs.specification, "fixed_by_hand": dict(fix)}
+        same |= {"specification": beliefs.specification, "fixed_by_hand": dict(wanted.fix)}
         if lab:
             same["lab"] = lab
         rows = [{**same, **row} for row in proposal_rows(beliefs, frame)]
@@ -251,17 +222,69 @@ def suggest(
     return Suggestion(
         frame=frame,
         parameters=beliefs.space.names,
-        fixed={**beliefs.space.fixed, **fix},
+        fixed={**beliefs.space.fixed, **wanted.fix},
         leans_on=leans_on,
         warnings=warnings,
         notes=[*notes, *general_notes(beliefs)],
         is_recorded=ledger is not None,
         fingerprint=fingerprint,
         seed=beliefs.seed,
-        sampler=sampler,
+        sampler=wanted.sampler,
         n_own=len(own.counting()),
         n_reported=n_reported(beliefs),
+        runs=_planned_runs(beliefs, own, frame),
+        hours=frame.attrs.get("hours"),
     )
+
+
+def _choose_wanted(beliefs: Beliefs, own: OwnCells, wanted: Wanted) -> tuple[pd.DataFrame, list[str]]:
+    """Return the recipes asked for, described, and what is to be said of the choice."""
+    pending, n = own.pending(), wanted.n
+    if wanted.sampler == "surrogate":
+        opened = own.planned_runs(beliefs.runs)
+        frame = choose(beliefs, pending, n, wanted.fix, wanted.candidates, wanted.budget, opened)
+        if len(frame) >= n:
+            return frame, []
+        left = "no more recipes are left that are allowed and were not tried"
+        why = left if wanted.budget is None else "no more fit into the budget"
+        return frame, [f"{len(frame)} of {n} asked for: {why}."]
+    if wanted.candidates is not None:
+        raise UsageError(f'the sampler {wanted.sampler} takes no list of candidates; choose sampler = "surrogate".')
+    if wanted.budget is not None:
+        raise UsageError(f'the sampler {wanted.sampler} takes no budget of hours; choose sampler = "surrogate".')
+    frame, notes = choose_by_optuna(wanted.sampler, beliefs, pending, n, wanted.fix)
+    if beliefs.runs:
+        notes.append(f"The sampler {wanted.sampler} knows no runs: its cells share none but by chance.")
+    return frame, notes
+
+
+def _planned_runs(beliefs: Beliefs, own: OwnCells, frame: pd.DataFrame) -> list[PlannedRun]:
+    """Return the runs of a batch, kind by kind in the order in which they are begun."""
+    before = {one.label: one for one in own.planned_runs(beliefs.runs)}
+    found = []
+    for run in beliefs.runs:
+        if run.column not in frame.columns:
+            continue
+        for label in frame[run.column].dropna().unique():
+            cells = frame[frame[run.column] == label]
+            names = [
+                str(row["id"] or k + 1) for k, row in enumerate(frame.to_dict("records")) if row[run.column] == label
+            ]
+            settings = beliefs.space.with_fixed(cells[list(beliefs.space.names)])
+            one = before.get(label)
+            hours = max(float(run.hours_of(settings).max()), 0.0 if one is None else one.hours)
+            used = len(cells) + (0 if one is None else one.used)
+            free = None if run.places is None else run.places - used
+            shares = {n: _or_none(settings[n].iloc[0]) for n in run.shares}
+            found.append(PlannedRun(run.name, str(label), names, shares, hours, run.places, free, one is None))
+    return found
+
+
+def _or_none(value: Any) -> Any:
+    """Return a value of a frame as Python's own; None for what is missing."""
+    if value is None or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
 
 
 def proposal_rows(beliefs: Beliefs, frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -271,6 +294,10 @@ def proposal_rows(beliefs: Beliefs, frame: pd.DataFrame) -> list[dict[str, Any]]
         found = {str(n): None if v is None or v != v else v for n, v in row.items()}
         recipe = {**beliefs.space.fixed, **{n: found[n] for n in beliefs.space.names}}
         more = {n: found.get(n) for n in ("usable_chance", "acquisition", "purpose", "reason")}
+        if beliefs.runs and beliefs.runs[0].column in found:
+            runs = {run.name: found[run.column] for run in beliefs.runs if found[run.column] is not None}
+            # The run of the first kind is the one a results table names as `run`.
+            more |= {"runs": runs, "run": runs.get(beliefs.runs[0].name), "hours": found["hours"]}
         rows.append({"recipe": recipe, "predicted": predicted_of(beliefs, found), **more})
     return rows
 

@@ -29,6 +29,14 @@ Confirm = Annotated[
 ]
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes to compute with.")]
+SamplerName = Annotated[
+    str | None,
+    typer.Option(
+        "--sampler",
+        metavar="NAME",
+        help="Who chooses, in place of the campaign file's: surrogate, tpe, nsga2, cmaes, qmc, random.",
+    ),
+]
 #: The words of a command that takes a folder first if need be; its usage says what they are.
 Words = Annotated[list[str], typer.Argument(hidden=True, show_default=False)]
 Folder = Annotated[

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pvdopt.campaign_reports import Suggestion
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Words, open_target, split_words, unit_of
+from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, SamplerName, Words, open_target, split_words, unit_of
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pvdopt.campaign import Campaign, Forecast, Suggestion
+    from pvdopt.campaign import Campaign, Forecast
     from pvdopt.campaign_reports import Shares
     from pvdopt.explain import NearCell
     from pvdopt.objectives import Objective
@@ -34,7 +35,9 @@ def suggest(
             "(a preview: nothing is written).",
         ),
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many cells to propose.")] = 4,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="How many cells to propose: 4, or what fits into the budget.")
+    ] = None,
     fix: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,6 +47,15 @@ def suggest(
     candidates: Annotated[
         Path | None, typer.Option("--candidates", metavar="FILE", help="Choose among these recipes (CSV) only.")
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            metavar="HOURS",
+            help="Hours that runs and cells may take, e.g. '20 h'; 'deposition=8 h' for one kind of run; repeatable.",
+        ),
+    ] = None,
+    sampler: SamplerName = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn; the campaign's own by default.")] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -51,14 +63,17 @@ def suggest(
 ) -> None:
     """Propose the next recipes.
 
-    With each: what to expect of it, which reported cells that leans on, and where the evidence ends.
+    With each: what to expect of it, which reported cells that leans on, and where the evidence ends. Where the
+    campaign file has [runs.NAME], cells share deposition and furnace runs, so that the batch gains most in an hour.
     """
     form = output.choose_form(as_json, as_csv)
     stray, held = split_words(fix or [])
     if stray:
         raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE, such as --fix thickness_um=0.5.")
     with open_target(target, seed) as campaign:
-        suggestion = campaign.suggest(n, fix=held or None, candidates=candidates, dry_run=dry_run, seed=seed)
+        suggestion = campaign.suggest(
+            n, fix=held or None, candidates=candidates, budget=budget, sampler=sampler, dry_run=dry_run, seed=seed
+        )
         if form == "csv":
             rows = output.to_rows(suggestion.frame)
             output.print_csv(rows, list(rows[0]) if rows else list(suggestion.frame.columns))
@@ -124,6 +139,30 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
     _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons)
 
 
+def _print_runs(campaign: Campaign, suggestion: Suggestion) -> None:
+    """Print the runs in the order in which they are begun: what is set, for how long, which cells are in."""
+    if not suggestion.runs:
+        return
+    output.print_line("\nRuns", style="bold")
+    rows = []
+    for run in suggestion.runs:
+        settings = ", ".join(
+            f"{name} {output.show(value, unit_of(name) or getattr(campaign.space.get(name), 'unit', ''))}"
+            for name, value in run.shares.items()
+            if not output.is_nothing(value)
+        )
+        room = "" if run.free is None else f"{run.free} of {run.places} places free"
+        label = run.label if run.is_new else f"{run.label} (open)"
+        rows.append([label, f"{output.show(run.hours, digits=3)} h", " ".join(run.cells), settings, room])
+    output.print_table(["", "lasts", "cells", "set to", ""], rows, wrap=(2, 3))
+    if suggestion.hours is not None:
+        by_kind = {name: hours for name, hours in suggestion.hours.items() if name != "total"}
+        own = suggestion.hours["total"] - sum(by_kind.values())
+        parts = [f"{name} {output.show(hours, digits=3)} h" for name, hours in by_kind.items()]
+        total = output.show(suggestion.hours["total"], digits=3)
+        output.print_line(f"The batch adds {total} h: {', '.join(parts)}, cells {output.show(own, digits=3)} h.")
+
+
 def _print_cells(
     campaign: Campaign,
     labels: Sequence[str],
@@ -147,6 +186,8 @@ def _print_cells(
         output.print_line("\nThe same in all", style="bold")
         held = (f"{name} {output.show(value, unit_of(name))}" for name, value in fixed.items())
         output.print_items([("", ", ".join(held))], indent=1)
+    if isinstance(basis, Suggestion):
+        _print_runs(campaign, basis)
     _print_about("Why", labels, [[reason] if reason else [] for reason in reasons])
     _print_about("Where the evidence ends", labels, basis.warnings, style="yellow")
     _print_near(basis.leans_on, numbers)
@@ -171,6 +212,11 @@ def _outcome_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Ite
             yield ["  measured", *(output.show(row[f"{name}_measured"]) for row in rows)]
     if any(not output.is_nothing(row.get("usable_chance")) for row in rows):
         yield ["usable chance", *(output.show(row["usable_chance"], digits=2) for row in rows)]
+    for run in campaign.config.runs():
+        if any(run.column in row for row in rows):
+            yield [run.column.replace("_", " "), *(output.show(row.get(run.column)) for row in rows)]
+    if any("hours" in row for row in rows):
+        yield ["adds (h)", *(output.show(row.get("hours"), digits=3) for row in rows)]
     if any(row.get("purpose") for row in rows):
         yield ["purpose", *(output.show(row.get("purpose")) for row in rows)]
 
@@ -240,6 +286,8 @@ def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str,
         "n_own": suggestion.n_own,
         "n_reported": suggestion.n_reported,
         "fixed": suggestion.fixed,
+        "runs": suggestion.runs,
+        "hours": suggestion.hours,
         "proposals": cells,
         "notes": suggestion.notes,
     }

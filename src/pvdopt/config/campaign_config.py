@@ -14,6 +14,7 @@ import pandas as pd
 
 from pvdopt.candidates import draw_recipes, explain_emptiness
 from pvdopt.config.goals import read_evidence, read_materials, read_objectives, read_protocol
+from pvdopt.config.hours import read_cost, read_runs
 from pvdopt.config.limits import Declared, machine_constraints, own_constraints
 from pvdopt.config.reading import Findings, find_config, read_machine, read_shape, read_toml
 from pvdopt.config.schema import ConfigFile
@@ -23,6 +24,7 @@ from pvdopt.errors import ConfigInvalid, Problem
 from pvdopt.materials import Cathode
 from pvdopt.objectives import Objective, Protocol
 from pvdopt.parameters import Categorical, Parameter
+from pvdopt.runs import Hours, Run
 from pvdopt.space import SearchSpace
 
 #: Recipes asked for to see whether the constraints leave any.
@@ -57,6 +59,8 @@ class CampaignConfig:
     _space: SearchSpace
     _objectives: tuple[Objective, ...]
     _protocol: Protocol
+    _runs: tuple[Run, ...] = ()
+    _cost: Hours | None = None
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any], folder: str | Path = ".", file: str = "config") -> Self:
@@ -86,9 +90,13 @@ class CampaignConfig:
             *own_constraints(content, declared, findings),
         ]
         _check_fixed(constraints, fixed, findings)
+        runs, cost = read_runs(content, declared, findings), read_cost(content, declared, findings)
         findings.raise_if_any()
         space = _make_space(parameters, constraints, fixed, findings)
-        return cls(content, folder, files, figures.cathodes, tuple(findings.doubts), space, tuple(objectives), protocol)
+        doubts = tuple(findings.doubts)
+        return cls(
+            content, folder, files, figures.cathodes, doubts, space, tuple(objectives), protocol, tuple(runs), cost
+        )
 
     # -- what it says --------------------------------------------------------------------------------------------
 
@@ -144,6 +152,19 @@ class CampaignConfig:
         """Return the test conditions."""
         return self._protocol
 
+    def runs(self) -> list[Run]:
+        """Return the kinds of run that cells share, in the file's order."""
+        return list(self._runs)
+
+    def cost(self) -> Hours | None:
+        """Return what a cell takes beside its runs; None where the file does not say."""
+        return self._cost
+
+    @property
+    def least_gain_per_hour(self) -> float | None:
+        """What a batch has to gain in an hour to be worth it, if the file says so."""
+        return self.content.advice.least_gain_per_hour
+
     def evidence_fixed(self) -> dict[str, float | str]:
         """Return the fixed settings, which evidence takes as the settings of every recipe."""
         return {name: value for name, value in self._space.fixed.items() if value is not None}
@@ -158,7 +179,7 @@ class CampaignConfig:
         Name, description, storage, comments and spelling (``650`` or ``"650 C"``) do not; the order of parameters
         does, since recipes are drawn in it.
         """
-        meaning = {
+        meaning: dict[str, Any] = {
             "campaign": self.content.campaign.model_dump(mode="json", exclude={"name", "description", "storage"}),
             "parameters": [[type(p).__name__, asdict(p)] for p in self._space.parameters],
             "constraints": [[type(c).__name__, asdict(c)] for c in self._space.constraints],
@@ -167,6 +188,9 @@ class CampaignConfig:
             "protocol": asdict(self._protocol),
             "cathodes": {name: asdict(cathode) for name, cathode in self.cathodes.items()},
         }
+        if self._runs or self._cost is not None:
+            meaning["runs"] = [asdict(run) for run in self._runs]
+            meaning["cost"] = None if self._cost is None else asdict(self._cost)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 

@@ -116,7 +116,7 @@ def read_evidence(content: ConfigFile, folder: Path, findings: Findings) -> tupl
     key = ("campaign", "evidence")
     words = content.campaign.evidence
     if "none" in words and len(words) > 1:
-        findings.add(key, 'must be "none" alone, or without it', list(words))
+        findings.add(key, 'must be "none" alone, or without it', ", ".join(words))
     files = []
     for word in words:
         if word in ("reported", "none"):

@@ -181,7 +181,8 @@ def own_constraints(content: ConfigFile, declared: Declared, findings: Findings)
     return found
 
 
-def _is_declared(name: str, key: Key, declared: Declared, findings: Findings, *, as_number: bool) -> bool:
+def is_declared(name: str, key: Key, declared: Declared, findings: Findings, *, as_number: bool) -> bool:
+    """Return whether a name is declared and of the kind needed; what is wrong goes to the findings."""
     if name not in declared:
         findings.add(key, f"names {name}, which is declared neither in [parameters] nor in [fixed]",
                      todo=suggest(name, declared))  # fmt: skip
@@ -192,7 +193,7 @@ def _is_declared(name: str, key: Key, declared: Declared, findings: Findings, *,
     return True
 
 
-def _check_choices(name: str, given: Sequence[str], key: Key, declared: Declared, findings: Findings) -> None:
+def check_choices(name: str, given: Sequence[str], key: Key, declared: Declared, findings: Findings) -> None:
     """Refuse what a category cannot be; a level the vocabulary knows may stand there although it is not a choice."""
     known = column(name)
     for choice in given:
@@ -207,7 +208,7 @@ def _check_choices(name: str, given: Sequence[str], key: Key, declared: Declared
 
 def _read_sum(table: SumConstraint, key: Key, declared: Declared, findings: Findings) -> LinearSum:
     for name in table.weights:
-        _is_declared(name, (*key, "weights"), declared, findings, as_number=True)
+        is_declared(name, (*key, "weights"), declared, findings, as_number=True)
     low = -math.inf if table.low is None else table.low
     high = math.inf if table.high is None else table.high
     return LinearSum(dict(table.weights), low, high)
@@ -218,14 +219,14 @@ def _read_exclude(table: ExcludeConstraint, key: Key, declared: Declared, findin
     for name, condition in table.when.items():
         place = (*key, "when", name)
         is_range = isinstance(condition, RangeTable)
-        if not _is_declared(name, place, declared, findings, as_number=is_range):
+        if not is_declared(name, place, declared, findings, as_number=is_range):
             continue
         if isinstance(condition, RangeTable):
             between = _read_range(condition, declared.unit(name), place, findings)
             if between is not None:
                 conditions[name] = between
         else:
-            _check_choices(name, condition, place, declared, findings)
+            check_choices(name, condition, place, declared, findings)
             conditions[name] = condition
     return None if findings.is_faulty(*key) else Exclude(conditions, table.why)
 
@@ -252,14 +253,14 @@ def _read_range(table: RangeTable, unit: str, key: Key, findings: Findings) -> B
 
 
 def _read_limit(table: LimitConstraint, key: Key, declared: Declared, findings: Findings) -> Limit | None:
-    is_number = _is_declared(table.parameter, (*key, "parameter"), declared, findings, as_number=True)
-    is_choice = _is_declared(table.by, (*key, "by"), declared, findings, as_number=False)
+    is_number = is_declared(table.parameter, (*key, "parameter"), declared, findings, as_number=True)
+    is_choice = is_declared(table.by, (*key, "by"), declared, findings, as_number=False)
     if not (is_number and is_choice):
         return None
     limits: dict[str, dict[str, float]] = {"at_most": {}, "at_least": {}}
     for name, found in limits.items():
         given = getattr(table, name)
-        _check_choices(table.by, tuple(given), (*key, name), declared, findings)
+        check_choices(table.by, tuple(given), (*key, name), declared, findings)
         for choice, value in given.items():
             number = read_number(value, declared.unit(table.parameter), (*key, name), findings)
             if number is not None:

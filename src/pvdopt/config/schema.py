@@ -227,6 +227,38 @@ class LimitConstraint(Table):
 Constraint = Annotated[SumConstraint | ExcludeConstraint | LimitConstraint, Discriminator("type")]
 
 
+class RunTable(Table):
+    """A kind of run that cells share: a deposition, a furnace run, a target that is mounted."""
+
+    shares: Words
+    """Settings that all cells of a run have in common."""
+    places: int | None = Field(default=None, ge=1)
+    """Cells a run takes; left out, it is a set-up that stays until another one is wanted."""
+    hours: Quantity
+    """How long a run lasts, whatever its cells."""
+    hours_per: dict[str, float] = {}
+    """{setting = further hours for each unit of it}; the cell that needs a run longest decides."""
+    when: dict[str, Words] = {}
+    """{setting = ["choice", ...]}: only these cells go through such a run."""
+
+
+class CostTable(Table):
+    """What each cell takes beside the runs it is in."""
+
+    hours: Quantity = 0.5
+    """Hours a cell takes by itself."""
+    hours_per: dict[str, float] = {}
+    """{setting = further hours for each unit of it}."""
+
+
+class AdviceTable(Table):
+    """When going on is worth it."""
+
+    least_gain_per_hour: float | None = Field(default=None, gt=0)
+    """Stop where the next batch gains less than this in an hour: in the unit of the one objective with a direction,
+    or in percent of the hypervolume achieved, with several."""
+
+
 class MachineTable(Table):
     """What the laboratory has; what is not mentioned is not limited."""
 
@@ -283,6 +315,9 @@ class ConfigFile(Table):
     protocol: ProtocolTable = ProtocolTable()
     objectives: dict[str, ObjectiveTable]
     constraints: list[Constraint] = []
+    runs: dict[str, RunTable] = {}
+    cost: CostTable | None = None
+    advice: AdviceTable = AdviceTable()
     machine: MachineTable = MachineTable()
     materials: MaterialsTable = MaterialsTable()
 

@@ -155,7 +155,7 @@ def plan_discard(fold: Fold, run: str, why: str) -> list[Draft]:
     """
     if run in fold.discarded_runs:
         return []
-    runs = dict.fromkeys(cell.run for cell in fold.cells.values() if cell.run)
+    runs = dict.fromkeys(run for cell in fold.cells.values() for run in sorted(cell.runs))
     problems = []
     if run not in runs:
         problems.append(Problem("must name a run of this campaign", run, close_names(run, runs), column="run"))

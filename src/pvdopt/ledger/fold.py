@@ -50,6 +50,14 @@ class Cell:
         return self.labels.get("run") or self.proposal.get("run")
 
     @property
+    def runs(self) -> set[str]:
+        """Every run it was made in or planned for, of each kind: what discarding one of them takes it along with."""
+        planned = self.proposal.get("runs") or {}
+        first = self.proposal.get("run")
+        others = {label for label in planned.values() if label != first}
+        return {*others, self.run} if self.run else others
+
+    @property
     def outcome_class(self) -> str | None:
         """As stated; without a word, measured figures say ``ok``."""
         return self.labels.get("outcome_class") or ("ok" if self.outcomes else None)
@@ -151,7 +159,7 @@ class Cell:
 
     def status(self, asked: Collection[str], discarded_runs: Collection[str]) -> Status:
         """Return where the cell stands, given the outcomes that were asked for."""
-        if self.run in discarded_runs:
+        if not self.runs.isdisjoint(discarded_runs):
             return "discarded"
         if self.vetoed is not None:
             return "vetoed"

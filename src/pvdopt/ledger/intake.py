@@ -277,10 +277,10 @@ class _Row:
         if self.cell.vetoed is not None:
             todo = "If it was made all the same, add it as the lab's own cell with `pvdopt add`"
             found.append(Problem("must not be a vetoed cell", self.cell.id, todo, column="id", **self.place))
-        if after.run in self.reader.fold.discarded_runs:
-            must = f"must not be a discarded run ({self.reader.fold.discarded_runs[after.run]})"
+        for run in sorted(after.runs & self.reader.fold.discarded_runs.keys()):
+            must = f"must not be a discarded run ({self.reader.fold.discarded_runs[run]})"
             todo = "A cell made anew in another run is a new cell: `pvdopt add`"
-            found.append(Problem(must, after.run, todo, column="run", **self.place))
+            found.append(Problem(must, run, todo, column="run", **self.place))
         return found
 
     def _labels(self) -> dict[str, str]:
