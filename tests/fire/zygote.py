@@ -10,9 +10,11 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -108,10 +110,22 @@ def _dispatch(words: list[str]) -> None:
         from worker import work
 
         work(words[1], words[2], int(words[3]))
-    else:
-        from pvdopt.cli import main
+        return
+    from pvdopt.cli import main
 
-        main(words)
+    if words[0] == "@nobody":
+        words = words[1:]
+        # Once with all rights in a copy, so that whatever it imports is there before they are given up.
+        here = Path.cwd()
+        with tempfile.TemporaryDirectory() as copy, contextlib.redirect_stdout(io.StringIO()):
+            shutil.copytree(here, copy, dirs_exist_ok=True)
+            os.chdir(copy)
+            with contextlib.suppress(SystemExit):
+                main(words)
+            os.chdir(here)
+        os.setgid(65534)
+        os.setuid(65534)
+    main(words)
 
 
 def _look(path: str | None) -> object:

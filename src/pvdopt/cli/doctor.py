@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from pvdopt.campaign_folder import CONFIG_FILE, find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson
 from pvdopt.errors import PvdoptError
@@ -46,6 +47,7 @@ def _examine() -> Iterator[Finding]:
     yield _packages()
     yield _shipped()
     yield _folder()
+    yield from _databases()
 
 
 def _packages() -> Finding:
@@ -76,15 +78,40 @@ def _shipped() -> Finding:
 def _folder() -> Finding:
     """Make a ledger here and let it go again: a network drive may refuse what SQLite asks of it."""
     from pvdopt.ledger import Ledger
+    from pvdopt.ledger.drives import find_network, read_journal
 
     here = Path.cwd()
+    network = find_network(here)
+    several = "a folder that several machines write to needs PostgreSQL (storage in the campaign file)"
     try:
         with (
             tempfile.TemporaryDirectory(dir=here, prefix=".pvdopt-") as folder,
             Ledger.create(Path(folder) / "try.sqlite", "try") as ledger,
         ):
             ledger.add_note({"event": "tried"})
-            author = ledger.author
+            author, journal = ledger.author, read_journal(ledger)
     except (OSError, PvdoptError) as error:
-        return Finding("this folder", False, f"{here} cannot hold a ledger: {error}")
-    return Finding("this folder", True, f"{here} can hold a ledger; facts are signed by {author}")
+        return Finding("this folder", False, f"{here} cannot hold a ledger: {error} Choose a local folder; {several}")
+    seen = f"{here} can hold a ledger ({journal} journal); facts are signed by {author}"
+    if network is not None or journal != "wal":
+        seen += f". It is {f'on a network drive ({network})' if network else 'no local disk'}: "
+        seen += f"let one machine at a time write here; {several}"
+    return Finding("this folder", True, seen)
+
+
+def _databases() -> Iterator[Finding]:
+    """Open the ledgers that the campaigns here keep in a database."""
+    from pvdopt.cli.arguments import STUDIES
+    from pvdopt.ledger import Ledger
+
+    for folder in [Path(), *sorted(path.parent for path in Path(STUDIES).glob(f"*/{CONFIG_FILE}"))]:
+        place = find_ledger(folder)
+        if isinstance(place, Path):
+            continue
+        try:
+            with Ledger.open(place) as ledger:
+                seen = f"{ledger.name}: reached, {output.count(ledger.n_facts(), 'fact')}"
+        except PvdoptError as error:
+            yield Finding(f"ledger of {folder.resolve().name}", False, str(error))
+        else:
+            yield Finding(f"ledger of {folder.resolve().name}", True, seen)
