@@ -155,17 +155,22 @@ def _is_same(a: Any, b: Any) -> bool:
 
 
 def slice_through(
-    space: SearchSpace, name: str, recipe: Mapping[str, Any], baseline: Mapping[str, Any]
+    space: SearchSpace, name: str, recipe: Mapping[str, Any], baseline: Mapping[str, Any], n: int = N_PLACES
 ) -> list[SlicePlace]:
     """Return places of one setting, all others as in a recipe; none where the setting does not apply there.
 
     Where another choice needs further settings they are those of the baseline, else the middle of their range.
+
+    Parameters
+    ----------
+    n : int
+        Places along a number's range, at most.
     """
     here = space.frame([recipe])
     if not space.applies(name, here)[0]:
         return []
     p = space[name]
-    values = _places(p, here[name].iloc[0])
+    values = _places(p, here[name].iloc[0], n)
     rows = [{**recipe, name: value} for value in values]
     frame = _completed(space, rows, baseline)
     allowed = space.is_allowed(frame)
@@ -176,14 +181,14 @@ def slice_through(
     return found
 
 
-def _places(p: Parameter, here: Any) -> list[Any]:
+def _places(p: Parameter, here: Any, n: int) -> list[Any]:
     """Return all choices, or settable numbers spread over the range with the recipe's own among them."""
     if isinstance(p, Categorical):
         return list(p.choices)
-    if isinstance(p, Stepped) and p.n_levels <= N_PLACES:
+    if isinstance(p, Stepped) and p.n_levels <= n:
         spread = p.levels()
     else:
-        place = np.linspace(0.0, 1.0, N_PLACES)
+        place = np.linspace(0.0, 1.0, n)
         spread = p.snap(p.low * (p.high / p.low) ** place if p.log else p.low + place * (p.high - p.low))
     own = [] if pd.isna(here) else [float(here)]
     return sorted({*(float(v) for v in spread), *own})

@@ -34,6 +34,7 @@ LEDGER_FILE = "ledger.sqlite"
 MODELS_FOLDER = "models"
 #: Before a campaign's name it makes a schema's, so that no campaign meets a schema of PostgreSQL's own or of others.
 _SCHEMA_PREFIX = "pvdopt_"
+REPORT_FILE = "report.html"
 #: What an export writes; a folder that holds nothing else may be written again.
 EXPORTED = ("cells.csv", "facts.json", "data_dictionary.csv", CONFIG_FILE)
 

@@ -175,14 +175,28 @@ def _lasting(frame: pd.DataFrame, least_cycles: float) -> Iterator[LastingCell]:
             yield _lasting_cell(str(id_), row)
 
 
+def nominal_voltage(row: Mapping[str, Any]) -> tuple[float | None, str, bool]:
+    """Return a cell's nominal voltage in V, where it comes from, and whether it was read in a text.
+
+    The cell's own where it was printed, else that of its cathode against lithium.
+
+    Parameters
+    ----------
+    row : mapping
+        What is stated of the cell.
+    """
+    if "nominal_voltage_v" in row:
+        return float(row["nominal_voltage_v"]), "printed for this cell", True
+    cathode = cathodes().get(row.get("cathode", ""))
+    if cathode is None:
+        return None, "", False
+    source = f"of {cathode.name} against lithium; {cathode.voltage_source}"
+    return cathode.nominal_voltage_v, source, cathode.voltage_verified
+
+
 def _lasting_cell(id_: str, row: Mapping[str, Any]) -> LastingCell:
     cathode = cathodes().get(row.get("cathode", ""))
-    voltage, source, is_verified = None, "", False
-    if "nominal_voltage_v" in row:
-        voltage, source, is_verified = row["nominal_voltage_v"], "printed for this cell", True
-    elif cathode is not None:
-        voltage, source = cathode.nominal_voltage_v, f"of {cathode.name} against lithium; {cathode.voltage_source}"
-        is_verified = cathode.voltage_verified
+    voltage, source, is_verified = nominal_voltage(row)
     return LastingCell(
         id=id_,
         cathode=row.get("cathode", row.get("cathode_formula", "cathode not stated")),
@@ -194,14 +208,16 @@ def _lasting_cell(id_: str, row: Mapping[str, Any]) -> LastingCell:
         voltage_v=voltage,
         voltage_source=source,
         is_verified=is_verified,
-        details=_details(row),
+        details=describe_cell(row),
     )
 
 
-def _details(row: Mapping[str, Any]) -> str:
+def describe_cell(row: Mapping[str, Any]) -> str:
+    """Return a cell's stack, cycles, retention and whatever capacity there is, in words."""
     stack = " / ".join(row[n] for n in ("cathode", "electrolyte", "anode") if n in row)
     parts = [stack, "3D" if row.get("architecture") == "3d" else "", row.get("treatment", "")]
-    parts.append(f"{row['cycles']:,.0f} cycles")
+    if "cycles" in row:
+        parts.append(f"{row['cycles']:,.0f} cycles")
     qualifier = {"~": "about ", ">=": "at least ", "<=": "at most "}
     if "retention" in row:
         parts.append(f"{qualifier.get(row.get('retention_qualifier', ''), '')}{100 * row['retention']:.3g} % kept")

@@ -271,7 +271,7 @@ def score_prediction(
         is_inside = None
     is_bound = qualifier in (">=", "<=")
     log_ratio = math.log(value / mid) if value > 0 and mid > 0 else None
-    y, mean, one, other = (_to_scale(outcome, v, has_evidence) for v in (value, mid, low, high))
+    y, mean, one, other = (to_model_scale(outcome, v, has_evidence) for v in (value, mid, low, high))
     sd = abs(other - one) / (2.0 * NormalDist().inv_cdf(0.5 + p / 2.0))
     crps = None if is_bound else _crps(y, mean, sd)
     # A larger retention is a smaller fade: there the bound turns round.
@@ -280,7 +280,7 @@ def score_prediction(
     return PredictionScore(id_, outcome, value, qualifier, mid, low, high, p, is_inside, log_ratio, crps, log_score)
 
 
-def _to_scale(outcome: str, value: float, has_evidence: bool) -> float:
+def to_model_scale(outcome: str, value: float, has_evidence: bool) -> float:
     """Return an outcome on the scale on which it is modelled: ln capacity, ln(-ln retention), else itself."""
     if has_evidence and outcome in ("capacity", "areal_capacity"):
         return math.log(max(value, 1e-300))

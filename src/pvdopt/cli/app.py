@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.cli import campaigns, cells, config, doctor, explanations, ledger, models, proposals, results, study
+from pvdopt.cli import campaigns, cells, config, doctor, explanations, ledger, models, proposals, report, results, study
 from pvdopt.cli.arguments import with_usage
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "evaluate": (models.evaluate, None),
     "best": (campaigns.best, None),
     "pareto": (campaigns.pareto, None),
+    "report": (report.report, None),
     "export": (campaigns.export, campaigns.EXPORT),
     "doctor": (doctor.doctor, None),
 }

@@ -18,6 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pvdopt.errors import Problem, UsageError
+from pvdopt.wording import NOTHING as NOTHING
+from pvdopt.wording import count as count
+from pvdopt.wording import is_nothing as is_nothing
+from pvdopt.wording import show as show
+from pvdopt.wording import show_interval as show_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +35,6 @@ Progress = Callable[[int, int, str], None]
 WIDTH = 100
 #: A column that may be broken stays this wide.
 LEAST_WIDTH = 18
-#: Stands where a setting does not apply or nothing is known.
-NOTHING = "-"
 
 
 def choose_form(as_json: bool, as_csv: bool = False) -> Form:
@@ -45,11 +48,6 @@ def choose_form(as_json: bool, as_csv: bool = False) -> Form:
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
     return "json" if as_json else "csv" if as_csv else "table"
-
-
-def is_nothing(value: object) -> bool:
-    """Return whether a value stands for "not known" or "does not apply"."""
-    return value is None or value != value
 
 
 def to_plain(value: Any) -> Any:
@@ -73,55 +71,6 @@ def to_rows(frame: pd.DataFrame, index: str | None = None) -> list[dict[str, Any
     """Return a frame as a list of rows, the index under the given name."""
     rows = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
     return rows if index is None else [{index: key, **row} for key, row in zip(frame.index, rows, strict=True)]
-
-
-def show(value: object, unit: str | None = "", digits: int = 4) -> str:
-    """Return a value as people read it, to four significant digits, with its unit.
-
-    Examples
-    --------
-    >>> show(57.123456, "uAh/cm2/um"), show(0.93, "1"), show(None, "V"), show(12345.6)
-    ('57.12 uAh/cm2/um', '0.93', '-', '12346')
-    """
-    if is_nothing(value):
-        return NOTHING
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    # Beyond its digits a whole number is cut, not written as a power of ten.
-    text = f"{value:.0f}" if abs(value) >= 10**digits and abs(value) < 1e9 else f"{value:.{digits}g}"
-    return f"{text} {unit}" if unit and unit != "1" else text
-
-
-def show_interval(low: float | None, high: float | None) -> str:
-    """Return an interval with no more decimals than its width deserves.
-
-    Examples
-    --------
-    >>> show_interval(20.13, 94.2), show_interval(0.461, 0.998), show_interval(101.23, 103.31)
-    ('20 to 94', '0.46 to 1.00', '101.2 to 103.3')
-    >>> show_interval(1.53, 1204)
-    '1.5 to 1204'
-    """
-    if low is None or high is None or is_nothing(low) or is_nothing(high):
-        return NOTHING
-    width = high - low
-    decimals = max(0, -math.floor(math.log10(width / 20))) if width > 0 else 3
-    texts = []
-    for end in (low, high):
-        is_coarse = 0 < abs(end) < 10 ** (1 - decimals)
-        texts.append(show(end, digits=2) if is_coarse else f"{end:.{decimals}f}")
-    return " to ".join(texts)
-
-
-def count(n: int, word: str) -> str:
-    """Return a number of things.
-
-    Examples
-    --------
-    >>> count(1, "cell"), count(3, "cell")
-    ('1 cell', '3 cells')
-    """
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 # -- to stdout ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,123 @@
+"""How numbers, units and names are shown to people, on a terminal as on a page. Pure texts; knows no data."""
+
+from __future__ import annotations
+
+import math
+
+#: Stands where a setting does not apply or nothing is known.
+NOTHING = "-"
+
+#: Units as they are set in print; what is not listed is shown as it is written.
+_PRINTED = {
+    "uAh/cm2/um": "µAh cm⁻² µm⁻¹",
+    "uAh/cm2": "µAh cm⁻²",
+    "uA/cm2": "µA cm⁻²",
+    "mAh/g": "mAh g⁻¹",
+    "g/cm3": "g cm⁻³",
+    "um": "µm",
+    "C": "°C",
+    "1": "",
+}
+#: Names that are words of their own.
+_WORDS = {"v_min": "lower voltage limit", "v_max": "upper voltage limit", "c_rate": "C-rate"}
+#: Ends of names that only say the unit.
+_UNIT_ENDS = (
+    *("_ua_cm2", "_mg_cm2", "_g_cm3", "_s_cm", "_cm2", "_um", "_nm", "_mm", "_cm"),
+    *("_v", "_w", "_c", "_h", "_min", "_pa", "_sccm", "_percent"),
+)
+
+
+def is_nothing(value: object) -> bool:
+    """Return whether a value stands for "not known" or "does not apply"."""
+    return value is None or value != value
+
+
+def show(value: object, unit: str | None = "", digits: int = 4) -> str:
+    """Return a value as people read it, to four significant digits, with its unit.
+
+    Examples
+    --------
+    >>> show(57.123456, "uAh/cm2/um"), show(0.93, "1"), show(None, "V"), show(12345.6)
+    ('57.12 uAh/cm2/um', '0.93', '-', '12346')
+    """
+    if is_nothing(value):
+        return NOTHING
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    # Beyond its digits a whole number is cut, not written as a power of ten.
+    text = f"{value:.0f}" if abs(value) >= 10**digits and abs(value) < 1e9 else f"{value:.{digits}g}"
+    return f"{text} {unit}" if unit and unit != "1" else text
+
+
+def show_interval(low: float | None, high: float | None) -> str:
+    """Return an interval with no more decimals than its width deserves.
+
+    Examples
+    --------
+    >>> show_interval(20.13, 94.2), show_interval(0.461, 0.998), show_interval(101.23, 103.31)
+    ('20 to 94', '0.46 to 1.00', '101.2 to 103.3')
+    >>> show_interval(1.53, 1204)
+    '1.5 to 1204'
+    """
+    if low is None or high is None or is_nothing(low) or is_nothing(high):
+        return NOTHING
+    width = high - low
+    decimals = max(0, -math.floor(math.log10(width / 20))) if width > 0 else 3
+    texts = []
+    for end in (low, high):
+        is_coarse = 0 < abs(end) < 10 ** (1 - decimals)
+        texts.append(show(end, digits=2) if is_coarse else f"{end:.{decimals}f}")
+    return " to ".join(texts)
+
+
+def count(n: int, word: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> count(1, "cell"), count(3, "cell")
+    ('1 cell', '3 cells')
+    """
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def print_unit(unit: str | None) -> str:
+    """Return a unit as it is set in print, nothing for a share.
+
+    Examples
+    --------
+    >>> print_unit("uAh/cm2/um"), print_unit("C"), print_unit("1"), print_unit("Torr")
+    ('µAh cm⁻² µm⁻¹', '°C', '', 'Torr')
+    """
+    return _PRINTED.get(unit or "", unit or "")
+
+
+def print_units(text: str) -> str:
+    """Return a sentence with the units in it as they are set in print.
+
+    Examples
+    --------
+    >>> print_units("capacity 57.9 uAh/cm2/um achieved, 28 uAh/cm2")
+    'capacity 57.9 µAh cm⁻² µm⁻¹ achieved, 28 µAh cm⁻²'
+    """
+    # Longer ones first, since they begin with shorter ones.
+    for unit in sorted((u for u in _PRINTED if "/" in u), key=len, reverse=True):
+        text = text.replace(f" {unit}", f" {_PRINTED[unit]}")
+    return text
+
+
+def spell(name: str) -> str:
+    """Return a column's name as words, without the unit at its end.
+
+    Examples
+    --------
+    >>> spell("anneal_temperature_c"), spell("bias_v"), spell("areal_capacity"), spell("speed")
+    ('anneal temperature', 'bias', 'areal capacity', 'speed')
+    """
+    if name in _WORDS:
+        return _WORDS[name]
+    for end in _UNIT_ENDS:
+        if name.endswith(end) and len(name) > len(end):
+            name = name.removesuffix(end)
+            break
+    return name.replace("_", " ")

@@ -1,0 +1,104 @@
+"""What a report says, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pvdopt.campaign import Campaign
+from pvdopt.report import Report, build_report
+from pvdopt.report.figures import draw_charts
+from pvdopt.report.learned import calibrate
+
+
+@pytest.fixture(scope="module")
+def report(lco: Campaign) -> Report:
+    return build_report(lco)
+
+
+def test_headline_and_counts_follow_the_ledger(report: Report) -> None:
+    assert report.headline == (
+        "4 cells made, 1 of them without usable figures. Measured so far, the highest capacity is 95 µAh cm⁻² µm⁻¹ "
+        "(P004) and the highest retention is 0.91 (P001). No other cell beats 2 of them in every goal."
+    )
+    assert [p.id for p in report.proposals] == ["P005"]
+    assert report.cell("P003").outcome_class == "cracked"
+
+
+def test_the_front_is_of_cells_with_all_goals(report: Report) -> None:
+    # P004 has the most capacity and no retention yet.
+    assert sorted(report.front.measured) == ["P001", "P002"]
+    predicted = [(b.spans["capacity"][0], b.spans["retention"][0]) for b in report.front.predicted]
+    assert len(predicted) > 1
+    assert all(not (a > c and b > d) for c, d in predicted for a, b in predicted)
+    assert all(b.spans["areal_capacity"][0] >= 30.0 for b in report.front.predicted)
+
+
+def test_progress_counts_every_experiment_and_never_falls(report: Report) -> None:
+    by_goal = {p.what: p for p in report.progress}
+    assert by_goal["capacity"].values == [52.0, 61.0, 61.0, 95.0]
+    assert by_goal["hypervolume"].values[-1] == 100.0
+    for progress in report.progress:
+        assert len(progress.cells) == len(progress.random) == 4
+        mids = np.array([mid for mid, _, _ in progress.random])
+        assert np.all(np.diff(mids[np.isfinite(mids)]) >= 0)
+        assert all(low <= mid <= high for mid, low, high in progress.random)
+
+
+def test_random_recipes_stay_below_what_was_measured_above_theory(report: Report) -> None:
+    """P004 lies beyond what the model believes of any recipe, and so beyond what random ones are said to reach."""
+    capacity = next(p for p in report.progress if p.what == "capacity")
+    assert capacity.random[-1][0] < 95.0
+
+
+def test_a_slice_holds_evidence_and_prediction_apart(report: Report) -> None:
+    thickness = next(s for s in report.slices if (s.parameter.name, s.outcome.name) == ("thickness_um", "capacity"))
+    assert thickness.is_log
+    assert sorted(v for _, v, _ in thickness.own) == [52.0, 61.0, 95.0]
+    assert all(low < mid < high for mid, low, high in thickness.spans)
+    assert 0.45 in thickness.reported
+
+
+def test_a_series_is_drawn_whole(report: Report) -> None:
+    (fade,) = report.fades
+    assert (fade.id, fade.unit, fade.cycles) == ("P002", "uAh/cm2/um", [1.0, 2.0, 50.0, 100.0])
+    assert draw_charts(report)["cycling"].rows == (("P002", "100", "61 µAh cm⁻² µm⁻¹", "51.2 µAh cm⁻² µm⁻¹"),)
+
+
+def test_calibration_counts_results_inside_intervals_of_each_width(report: Report) -> None:
+    score = next(s for s in report.scores if s.id == "P001" and s.outcome == "capacity")
+    exact = replace(score, measured=score.median)
+    far = replace(score, measured=1000.0)
+    bound = replace(score, qualifier=">=")
+    (found,) = calibrate([exact, exact, far, bound], lambda _, v: v)
+    assert found.n == 3
+    assert found.shares == pytest.approx([2 / 3] * 9)
+
+
+def test_the_same_ledger_gives_the_same_report(lco: Campaign, report: Report) -> None:
+    assert lco.folder is not None
+    with Campaign.open(lco.folder, "somebody else") as again:
+        assert build_report(again) == report
+
+
+def test_every_chart_has_its_numbers_as_a_table(report: Report) -> None:
+    charts = draw_charts(report)
+    assert {"front", "progress-capacity", "predicted-capacity", "calibration", "reported-voltage"} <= set(charts)
+    for chart in charts.values():
+        assert chart.rows
+        assert all(len(row) == len(chart.headings) for row in chart.rows)
+        assert chart.x.low < chart.x.high
+        assert len(chart.y.ticks) > 1
+
+
+def test_a_campaign_without_cells_is_reported_too(tmp_path: object) -> None:
+    from pathlib import Path
+
+    from campaigns import make_plain
+
+    with make_plain(Path(str(tmp_path)) / "plain") as campaign:
+        report = build_report(campaign)
+    assert report.headline == "No cell has results yet."
+    assert draw_charts(report) == {}
