@@ -40,6 +40,7 @@ Context = Callable[[str | None, Mapping[str, float | str]], Basis]
 
 #: How the head of a column begins that repeats the plan for whoever makes the cell.
 PLANNED = "planned "
+_RUN = "_run"
 #: Settings read after all others, since they may be written in terms of them: a C-rate of a thickness.
 _READ_LAST = frozenset({"current_ua_cm2"})
 #: Columns of predictions: a file that has them may hold predicted outcomes under the names of measured ones.
@@ -168,6 +169,12 @@ def _read_file(raw: RawTable, fields: Mapping[str, Field], needs_id: bool, conte
     if not raw.rows:
         problems.append(Problem("must hold at least one row below its header", file=raw.file))
     rows = []
+    told: dict[str, Mapping[str, float | str]] = {}
+
+    def find_basis(name: str | None, settings: Mapping[str, float | str]) -> Basis:
+        # A film's further cells stand below its first: what that row says of the film holds for them.
+        return Basis() if context is None else context(name, {**told.get(name or "", {}), **settings})
+
     for number, cells in raw.rows:
         where = _place(raw.file, number)
         if len(cells) != len(raw.header):
@@ -176,7 +183,9 @@ def _read_file(raw: RawTable, fields: Mapping[str, Field], needs_id: bool, conte
             rows.append(ReadRow(where, problems=(fault,)))
         else:
             values = dict(zip(raw.header, cells, strict=True))
-            rows.append(_read_row(values, heads, where, context, raw.has_decimal_comma))
+            row = _read_row(values, heads, where, None if context is None else find_basis, raw.has_decimal_comma)
+            rows.append(row)
+            told |= {row.id: row.settings} if row.id else {}
     return Table(tuple(rows), tuple(problems), raw, places)
 
 
@@ -222,6 +231,9 @@ def _read_header(
         is_planned = name.startswith(PLANNED)
         base, part = _split_part(name.removeprefix(PLANNED), fields)
         found = fields.get(base)
+        if is_planned and base.endswith(_RUN):
+            # The run a cell was planned into; the one it was made in has a column of its own.
+            continue
         if found is None or (is_planned and found.role != "setting"):
             problems.append(_unknown_column(name, fields, place))
             continue
@@ -291,7 +303,7 @@ def _read_row(
     for head, raw in sorted(given, key=lambda item: item[0].field.name in _READ_LAST):
         name = head.field.name
         if context is not None and name in _READ_LAST:
-            row.manner.basis = context(row.id, row.settings)
+            row.manner.basis = context(row.id or row.replicate_of, row.settings)
         if head.is_planned:
             row.keep(row.planned, name, partial(read_value, head.field, raw, head.unit, row.manner))
         elif head.field.role == "outcome":

@@ -75,10 +75,11 @@ def check_rows(rows: Sequence[ReadRow], door: Door) -> list[CheckedRow]:
     checked = []
     first: dict[object, Any] = {}
     values: dict[object, str] = _read_results(door.state)
+    told = {row.id: row for row in rows if row.id is not None}
     for row in rows:
         if row.is_idle:
             continue
-        found = check_row(row, door)
+        found = check_row(row, door, told.get(row.replicate_of or ""))
         name: object = found.record.id or _identity(found.recipe or {}, found.record)
         if row.id is None and found.recipe is None and not found.record.id:
             name = None
@@ -128,9 +129,15 @@ def _copied(row: ReadRow, found: CheckedRow, values: dict[object, str]) -> list[
     ]
 
 
-def check_row(row: ReadRow, door: Door) -> CheckedRow:
-    """Return one row as a record with everything that stands against it."""
-    meant = _find_meant(row, door)
+def check_row(row: ReadRow, door: Door, first: ReadRow | None = None) -> CheckedRow:
+    """Return one row as a record with everything that stands against it.
+
+    Parameters
+    ----------
+    first : ReadRow, optional
+        What the same table says of the film's first cell, where the row is about a further one.
+    """
+    meant = _find_meant(row, door, first)
     if not meant.is_known:
         problems = (*row.problems, *(replace(p, **row.place) for p in meant.problems))
         return CheckedRow(_record(row, row.id or "", meant.executed, row.outcomes), problems=problems, said=row.said)
@@ -150,7 +157,15 @@ def check_row(row: ReadRow, door: Door) -> CheckedRow:
     ]
     problems = (*row.problems, *(replace(p, **row.place) for p in found))
     record = _record(row, "" if cell is None else cell.id, meant.executed, outcomes, meant.recipe)
+    if row.id is None and row.replicate_of is not None:
+        record = replace(record, **_film_labels(row, door.state.cells[row.replicate_of], first))
     return CheckedRow(record, meant.recipe, problems, row.said)
+
+
+def _film_labels(row: ReadRow, cell: CellState, first: ReadRow | None) -> dict[str, Any]:
+    """Return the run and sample of a film's further cell: those of its first, unless the row says otherwise."""
+    told = {} if first is None else first.labels
+    return {name: row.labels.get(name) or told.get(name) or getattr(cell, name) for name in ("run", "sample")}
 
 
 def _read_at(outcomes: Mapping[str, Outcome], known: Mapping[str, Outcome], door: Door) -> dict[str, Outcome]:
@@ -182,14 +197,14 @@ def _record(
 # -- which cell a row is about -------------------------------------------------------------------------------------
 
 
-def _find_meant(row: ReadRow, door: Door) -> _Meant:
+def _find_meant(row: ReadRow, door: Door, first: ReadRow | None) -> _Meant:
     if row.id is not None:
         return _find_named(row, row.id, door)
     if row.problems:
         # What could not be read would be missed a second time as a gap of the recipe.
         return _Meant(None, dict(row.settings))
     if row.replicate_of is not None:
-        return _find_replicate(row, row.replicate_of, door)
+        return _find_replicate(row, row.replicate_of, door, {} if first is None else first.settings)
     full = {**door.space.fixed, **row.settings}
     gaps = find_recipe_gaps(full, door.space)
     if gaps:
@@ -216,8 +231,14 @@ def _find_named(row: ReadRow, name: str, door: Door) -> _Meant:
     return _Meant(cell, executed, problems=(*problems, *gaps))
 
 
-def _find_replicate(row: ReadRow, name: str, door: Door) -> _Meant:
-    """Return the further cell of a film that a row is about: made as the first was, but for what the row states."""
+def _find_replicate(row: ReadRow, name: str, door: Door, told: Mapping[str, float | str]) -> _Meant:
+    """Return the further cell of a film that a row is about: made as the first was, but for what the row states.
+
+    Parameters
+    ----------
+    told : mapping
+        What the same table says of how the first was made.
+    """
     first = door.state.cells.get(name)
     if first is None:
         return _Meant(None, dict(row.settings), problems=(unknown_cell(name, door.state.cells, column=REPLICATE_OF),))
@@ -229,7 +250,7 @@ def _find_replicate(row: ReadRow, name: str, door: Door) -> _Meant:
     for cell in door.state.cells.values():
         if cell.recipe.get(REPLICATE_OF) == name and cell.recipe.get(CELL) == row.settings[CELL]:
             return _Meant(cell, executed)
-    made = {n: v for n, v in first.settings.items() if n not in (CELL, REPLICATE_OF)}
+    made = {n: v for n, v in {**first.settings, **told}.items() if n not in (CELL, REPLICATE_OF)}
     recipe: dict[str, Scalar] = {**dict.fromkeys(door.space.names), **door.space.fixed, **made, **row.settings}
     recipe[REPLICATE_OF] = name
     idle = _no_longer_apply(door.space, recipe, executed)

@@ -153,13 +153,10 @@ def _find_separator(text: str) -> str:
 
 
 def _read_markdown(text: str, name: str) -> RawTable:
-    """Return the rows of all tables that have the first one's header."""
-    header: tuple[str, ...] | None = None
-    header_row = 0
-    rows: list[tuple[int, tuple[object, ...]]] = []
-    lines = text.splitlines()
+    """Return the rows of the tables with a column ``id``, else of the first table; other tables are for people."""
+    tables: list[tuple[int, tuple[str, ...], list[tuple[int, tuple[object, ...]]]]] = []
     is_inside = False
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.lstrip().startswith("|"):
             is_inside = False
             continue
@@ -167,16 +164,21 @@ def _read_markdown(text: str, name: str) -> RawTable:
         if all(re.fullmatch(r":?-+:?", cell) for cell in cells):
             continue
         if is_inside:
-            rows.append((number, cells))
-        elif header is None or cells == header:
-            header, header_row, is_inside = header or cells, header_row or number, True
-        elif "id" in cells:
-            must = "must have the same columns in all tables with an id"
-            raise DataInvalid(Problem(must, todo="Put the rows into one table", file=name, row=number))
-    if header is None:
+            tables[-1][2].append((number, cells))
+        else:
+            tables.append((number, cells, []))
+            is_inside = True
+    if not tables:
         must = "must hold a table whose lines begin with |"
         raise DataInvalid(Problem(must, todo="Or save it as .csv or .xlsx", file=name))
-    return RawTable(name, header_row, header, tuple(rows))
+    chosen = [table for table in tables if "id" in table[1]] or tables[:1]
+    header_row, header, _ = chosen[0]
+    for row, other, _ in chosen:
+        if other != header:
+            must = "must have the same columns in all tables with an id"
+            raise DataInvalid(Problem(must, todo="Put the rows into one table", file=name, row=row))
+    rows = tuple(row for *_, found in chosen for row in found if any(row[1]))
+    return RawTable(name, header_row, header, rows)
 
 
 def _split_markdown(line: str) -> tuple[str, ...]:

@@ -177,8 +177,8 @@ def parse_quantity(
     except UnknownUnitError as error:
         todo = f"{error}. {_HINTS.get(unit, 'Write the number alone if it is in this unit')}"
         raise DataInvalid(Problem(f"must be {_unit_text(unit)}", text, todo, column=column)) from None
-    sd = None if match["sd"] is None else float(match["sd"]) * scale
-    return Measured(float(match["value"]) * scale + offset, qualifier, sd)
+    value = _convert_number(float(match["value"]), scale, offset)
+    return Measured(value, qualifier, None if match["sd"] is None else _convert_number(float(match["sd"]), scale, 0.0))
 
 
 def convert(value: float, unit_from: str, unit_to: str) -> float:
@@ -196,6 +196,23 @@ def convert(value: float, unit_from: str, unit_to: str) -> float:
     """
     scale, offset = _conversion(unit_from, unit_to)
     return value * scale + offset
+
+
+def shown_in(value: float, unit: str, shown: str) -> float:
+    """Return a value in a canonical unit as an instrument that shows another unit has it.
+
+    Raises
+    ------
+    UnknownUnitError
+        If the shown unit is not known or of another kind.
+
+    Examples
+    --------
+    >>> round(shown_in(25, "C", "K"), 2), shown_in(1.2, "um", "nm")
+    (298.15, 1200.0)
+    """
+    scale, offset = _conversion(shown, unit)
+    return _tidy((value - offset) / scale)
 
 
 def dimensions_of(unit: str) -> Dimensions:
@@ -303,6 +320,11 @@ def _conversion(unit_from: str, unit_to: str, density_g_cm3: float | None = None
     if dimensions_from != dimensions_to:
         raise UnknownUnitError(f"{unit_from!r} does not convert to {unit_to!r}")
     return _tidy(value_from / value_to), 0.0
+
+
+def _convert_number(value: float, scale: float, offset: float) -> float:
+    """Return a converted number as a person writes it: 94 % is 0.94, not 0.9400000000000001."""
+    return value if (scale, offset) == (1.0, 0.0) else float(f"{value * scale + offset:.15g}")
 
 
 def _tidy(ratio: float) -> float:

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.cli import campaigns, cells, config, doctor, explanations, ledger, models, proposals, report, results, study
+from pvdopt.cli import (
+    campaigns,
+    cells,
+    config,
+    doctor,
+    explanations,
+    ledger,
+    models,
+    proposals,
+    report,
+    results,
+    sheets,
+    study,
+)
 from pvdopt.cli.arguments import with_usage
 
 app = typer.Typer(
@@ -45,6 +58,7 @@ def _options(
 _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "init": (campaigns.init, None),
     "suggest": (proposals.suggest, None),
+    "sheet": (sheets.sheet, sheets.SHEET),
     "record": (results.record, results.RECORD),
     "retrain": (models.retrain, None),
     "status": (campaigns.status, None),

@@ -11,6 +11,7 @@ import typer
 from pvdopt.campaign_reports import Suggestion
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, SamplerName, Words, open_target, split_words, unit_of
+from pvdopt.cli.sheets import SheetFile, check_sheet, write
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def suggest(
         ),
     ] = None,
     sampler: SamplerName = None,
+    sheet: SheetFile = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn; the campaign's own by default.")] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -71,6 +73,10 @@ def suggest(
     if stray:
         raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE, such as --fix thickness_um=0.5.")
     with open_target(target, seed) as campaign:
+        if sheet is not None:
+            if dry_run:
+                raise UsageError("--sheet and --dry-run exclude each other: what is not recorded has no id to fill in.")
+            check_sheet(campaign, sheet)
         suggestion = campaign.suggest(
             n, fix=held or None, candidates=candidates, budget=budget, sampler=sampler, dry_run=dry_run, seed=seed
         )
@@ -82,7 +88,10 @@ def suggest(
         else:
             _print_suggestion(campaign, suggestion)
         output.say_notes(suggestion.notes)
-        output.say(_next_step(campaign, suggestion, target))
+        if sheet is not None:
+            write(campaign, sheet, [str(id_) for id_ in suggestion.frame["id"]])
+        else:
+            output.say(_next_step(campaign, suggestion, target))
 
 
 def predict(words: Words, as_json: AsJson = False, as_csv: AsCsv = False) -> None:

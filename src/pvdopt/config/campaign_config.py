@@ -18,7 +18,7 @@ from pvdopt.config.hours import read_cost, read_runs
 from pvdopt.config.limits import Declared, machine_constraints, own_constraints
 from pvdopt.config.reading import Findings, find_config, read_machine, read_shape, read_toml
 from pvdopt.config.schema import ConfigFile
-from pvdopt.config.settings import read_fixed, read_parameters
+from pvdopt.config.settings import read_fixed, read_parameters, read_units
 from pvdopt.constraints import Constraint, Exclude
 from pvdopt.errors import ConfigInvalid, Problem
 from pvdopt.materials import Cathode
@@ -80,6 +80,7 @@ class CampaignConfig:
         content = read_shape(raw, findings)
         fixed = read_fixed(content, findings)
         parameters = read_parameters(content, findings)
+        read_units(content, findings)
         protocol = read_protocol(content, findings)
         objectives = read_objectives(content, findings)
         _, files = read_evidence(content, folder, findings)
@@ -164,6 +165,10 @@ class CampaignConfig:
     def least_gain_per_hour(self) -> float | None:
         """What a batch has to gain in an hour to be worth it, if the file says so."""
         return self.content.advice.least_gain_per_hour
+
+    def machine_units(self) -> dict[str, str]:
+        """Return the units in which the machine shows settings, where they are not ours."""
+        return dict(self.content.machine.units)
 
     def evidence_fixed(self) -> dict[str, float | str]:
         """Return the fixed settings, which evidence takes as the settings of every recipe."""

@@ -276,6 +276,8 @@ class MachineTable(Table):
     """Substrates in stock."""
     steps: dict[str, Quantity] = {}
     """{setting = finest difference the machine can set}."""
+    units: dict[str, str] = {}
+    """{setting = unit in which the machine shows it}: run sheets are written in it."""
 
 
 class CathodeOverride(Table):

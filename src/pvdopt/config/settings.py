@@ -15,7 +15,7 @@ from pvdopt.config.schema import ConfigFile, ParameterTable
 from pvdopt.errors import DataInvalid
 from pvdopt.objectives import Protocol
 from pvdopt.parameters import TOLERANCE, Categorical, Continuous, Parameter, Stepped
-from pvdopt.units import UnknownUnitError, convert, normalise, parse_quantity
+from pvdopt.units import UnknownUnitError, convert, normalise, parse_quantity, shown_in
 
 #: Groups of the vocabulary that a recipe is made of.
 _GROUPS = ("materials", "deposition", "stack", "anneal", "protocol")
@@ -195,6 +195,24 @@ def read_steps(content: ConfigFile, findings: Findings) -> dict[str, float]:
         else:
             step = read_difference(value, declared.unit if declared else "", key, findings)
             found |= {name: step} if step is not None else {}
+    return found
+
+
+def read_units(content: ConfigFile, findings: Findings) -> dict[str, str]:
+    """Return the units in which the machine shows settings."""
+    found: dict[str, str] = {}
+    for name, unit in content.machine.units.items():
+        key = ("machine", "units", name)
+        declared = column(name)
+        if declared is None or declared.kind != "number":
+            findings.add(key, "is no number of the vocabulary", todo=suggest(name, names(*_GROUPS, kind="number")))
+            continue
+        try:
+            shown_in(1.0, declared.unit, unit)
+        except UnknownUnitError as error:
+            findings.add(key, f"must be a unit of {declared.unit}", unit, str(error))
+            continue
+        found[name] = unit
     return found
 
 
