@@ -64,11 +64,11 @@ class Memory:
 def use(monkeypatch, make):
     fitted = []
 
-    def made(name, seed=0):
-        fitted.append(make())
+    def made(name, table, seed=0):
+        fitted.append(make().fit(table))
         return fitted[-1]
 
-    monkeypatch.setattr(validation, "make_surrogate", made)
+    monkeypatch.setattr(validation, "fit_surrogate", made)
     return fitted
 
 
@@ -207,7 +207,7 @@ class TestHeldOut:
     def test_constants_fitted_on_a_source_are_held_out_with_it(self, monkeypatch):
         cells = synthetic().cells
         cells["source"] = cells["source"].replace({"s0": "park2005", "s1": "kuwata2006", "s2": "matsuda2018"})
-        evidence = Evidence(cells.assign(cathode="LiCoO2", anneal_kind="none", thickness_um=3.0, bias_v=-50.0))
+        evidence = Evidence(cells.assign(cathode="LiCoO2", anneal_kind="none", thickness_um=3.0, bias_v=-30.0))
         fitted = use(monkeypatch, Memory)
         held_out(evidence, "capacity", "memory")
         film = evidence.table("capacity").frame.iloc[:1]
@@ -219,15 +219,15 @@ class TestHeldOut:
 
     def test_permuted_targets_leave_no_skill(self):
         whole = Evidence.reported()
-        some = whole.cells["capacity"].notna() & whole.cells["source"].isin(sorted(set(whole.cells["source"]))[:30])
-        cells = whole.cells[some].reset_index(drop=True)
-        gaps = []
-        for seed in range(3):
+        cells = whole.cells[whole.cells["capacity"].notna()].reset_index(drop=True)
+        gaps, r2 = [], []
+        for seed in range(5):
             shuffled = cells.assign(capacity=np.random.default_rng(seed).permutation(cells["capacity"]))
             theory, climatology = skill_table(replace(whole, cells=shuffled), "capacity", ["theory"])
-            assert theory.r2 <= 0
             assert climatology.r2 <= 0
+            r2.append(theory.r2)
             gaps.append(theory.against["climatology"].value)
+        assert np.mean(r2) < 0
         assert np.mean(gaps) > 0
 
     @pytest.mark.slow

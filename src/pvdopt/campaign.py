@@ -585,20 +585,33 @@ class Campaign:
         *,
         specifications: Sequence[str] | None = None,
         by: str = "source",
+        outcome: str | None = None,
+        n_permutations: int = 0,
         progress: Progress | None = None,
         n_jobs: int = 1,
     ) -> Evaluation:
         """Return the skill of specifications on reported cells, with whole sources or teams held out.
+
+        Parameters
+        ----------
+        outcome : str, optional
+            Look at this outcome only.
+        n_permutations : int
+            How often outcomes are dealt out anew for the control; 0 leaves it out.
 
         Raises
         ------
         UsageError
             If a specification is unknown.
         """
-        from pvdopt.learning import evaluate
+        from pvdopt.evaluating import evaluate
 
         own = self.own_cells()
-        return evaluate(self.beliefs(own), own, specifications, by, progress, n_jobs)
+        return evaluate(self.beliefs(own), own, specifications, by, outcome, n_permutations, progress, n_jobs)
+
+    def in_use(self) -> list[str]:
+        """Return the surrogate in use, alone in a list, as :meth:`evaluate` takes specifications."""
+        return [self.specification(self.own_cells().state)]
 
     # -- where it stands -----------------------------------------------------------------------------------------
 

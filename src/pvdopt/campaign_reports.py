@@ -13,7 +13,9 @@ from pvdopt.ledger.values import Outcome, Scalar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pvdopt.direction import DirectionSummary, PairCheck
     from pvdopt.explain import NearCell
+    from pvdopt.skill_report import FamilySkill, PermutedControl
     from pvdopt.validation import Skill
 
 
@@ -281,6 +283,12 @@ class Evaluation:
     frame : DataFrame
         The held-out rows behind the figures, on the model's scale: ``specification``, ``outcome``, ``id``,
         ``source``, ``y``, ``censor``, ``mean``, ``sd``.
+    without_odd : list of Skill
+        The same with the rows of the odd family taken out.
+    families, pairs, direction, control
+        See :class:`pvdopt.skill_report.SkillReport`.
+    curve : list of CurvePoint
+        How the model in use predicts own cells after the first few of them.
     """
 
     skills: list[Skill]
@@ -288,6 +296,31 @@ class Evaluation:
     scores: list[PredictionScore]
     coverage: Mapping[str, tuple[int, int]]
     notes: list[str]
+    without_odd: list[Skill] = field(default_factory=list)
+    families: list[FamilySkill] = field(default_factory=list)
+    pairs: Mapping[str, list[PairCheck]] = field(default_factory=dict)
+    direction: Mapping[str, list[DirectionSummary]] = field(default_factory=dict)
+    control: list[PermutedControl] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """How the cells made after the first ``n_own`` were predicted from those and everything reported.
+
+    Attributes
+    ----------
+    typical_factor : float
+        exp(RMSE) on the model scale.
+    inside : int
+        How many of the ``n_later`` lay in their 80 % interval.
+    """
+
+    outcome: str
+    n_own: int
+    n_later: int
+    typical_factor: float
+    inside: int
 
 
 @dataclass(frozen=True)

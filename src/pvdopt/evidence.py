@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt import materials, physics
+from pvdopt import materials
+from pvdopt.capacity_prior import CapacityPrior, column_values
 from pvdopt.features import CategoryInput, Input, NumberInput, input_of_parameter
 from pvdopt.objectives import Protocol
 from pvdopt.parameters import Categorical, Parameter
@@ -38,23 +39,9 @@ ASSUMPTIONS = {
     "thickness_um": "without a thickness the capacity is taken at 0.5 um, with a wider error",
     "current_ua_cm2": "a current not stated was 10 uA/cm2",
 }
-#: Geometry at which the level of utilisation is learned: what reported cells use most (judgement, unverified).
-USUAL_THICKNESS_UM, USUAL_CURRENT_UA_CM2 = 0.5, 10.0
-#: Variance of ln(theory) of a cathode that no table knows (judgement, unverified).
-UNKNOWN_CATHODE_VAR = 0.5**2
-#: The most that thickness and current may take by diffusion, ln(capacity) (judgement, unverified).
-MOST_LOG_LOSS = -3.0
-#: Further variance where no thickness is stated (domain notes, unverified).
-OPEN_GEOMETRY_VAR = 0.15**2
-#: Weight of the crystallinity belief: prior mean and deviation; it can vanish (judgement, unverified).
-BELIEF_WEIGHT, BELIEF_WEIGHT_SD = 0.7, 0.4
 #: Effects on the fade scale are about 2.3 times as wide as on ln capacity: 0.8 against 0.35 between publications
 #: (domain notes, unverified).
 FADE_UNIT = 2.3
-#: Electrolyte thickness where none is stated, um (usual; domain notes, unverified).
-ELECTROLYTE_UM = 1.0
-#: Gauss-Hermite nodes and weights for the average over an uncertain log10 D (Abramowitz and Stegun, table 25.10).
-DIFFUSIVITY_NODES = ((-1.7320508, 0.0, 1.7320508), (1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0))
 
 _NO_BIAS = {"bias_kind": ("none",), "method": ("pld", "ebeam", "thermal_evaporation")}
 
@@ -142,18 +129,20 @@ class Evidence:
         for name, value in self.protocol.columns().items():
             told = recipes.columns.intersection([name, _RATES.get(name, name)])
             untold = recipes[told].isna().all(axis=1)
-            filled = pd.Series(_column(frame, name), index=frame.index)
+            filled = pd.Series(column_values(frame, name), index=frame.index)
             frame[name] = filled.where(~untold, value)
-        return self._derive(frame)
+        return self.derive(frame)
 
-    def _derive(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def derive(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame with derived columns; a C-rate stands as the current it amounts to, i = C q_v L."""
         frame = derive_columns(frame)
-        current, rate, thickness = (_column(frame, n) for n in ("current_ua_cm2", "c_rate", "thickness_um"))
+        current, rate, thickness = (column_values(frame, n) for n in ("current_ua_cm2", "c_rate", "thickness_um"))
         told = np.flatnonzero(np.isnan(current) & np.isfinite(rate) & np.isfinite(thickness))
         if len(told):
             current = current.copy()
-            current[told] = rate[told] * self._reference_capacity(frame.iloc[told])[0] * thickness[told]
+            current[told] = (
+                rate[told] * CapacityPrior(self._cathodes()).reference_capacity(frame.iloc[told])[0] * thickness[told]
+            )
             frame["current_ua_cm2"] = current
         return frame
 
@@ -181,12 +170,12 @@ class Evidence:
         if not self.knows(outcome):
             raise ValueError(f"no evidence about {outcome}; known are {', '.join(KNOWN_OUTCOMES)}")
         link = self.link(outcome)
-        parts = [self._derive(self._solid_cells()).assign(is_own=False)]
+        parts = [self.derive(self._solid_cells()).assign(is_own=False)]
         if observed is not None and len(observed):
             own = self.complete(observed if space is None else space.with_fixed(observed))
             if isinstance(link, FadeLink):
                 # A lab reads its retention at the cycle number at which it is asked for, unless it says otherwise.
-                own["cycles"] = pd.Series(_column(own, "cycles"), index=own.index).fillna(link.cycles)
+                own["cycles"] = pd.Series(column_values(own, "cycles"), index=own.index).fillna(link.cycles)
             parts.append(own.assign(is_own=True))
         frame = (
             pd.concat([p.dropna(axis=1, how="all") for p in parts if len(p)], ignore_index=True)
@@ -231,116 +220,8 @@ class Evidence:
                 level_sd=1.5,
                 unit=FADE_UNIT,
             )
-        return PriorMean(
-            mean=self._capacity_mean,
-            beliefs=lambda f: self._crystallinity(f)[:, None],
-            weight_sd=np.array([BELIEF_WEIGHT_SD]),
-            level_sd=0.3,
-        )
-
-    def _capacity_mean(self, frame: pd.DataFrame) -> tuple[Array, Array]:
-        """Return ln(theory x utilisation x ohmic factor) plus the crystallinity belief, and what a row leaves open."""
-        q_ref, theory_var = self._reference_capacity(frame)
-        thickness, current = _column(frame, "thickness_um"), _column(frame, "current_ua_cm2")
-        log_u = self._geometry(frame, q_ref, thickness, current)
-        mean = np.log(q_ref * physics.FULL_UTILISATION) + log_u + BELIEF_WEIGHT * self._crystallinity(frame)
-        open_geometry = np.where(np.isnan(thickness), OPEN_GEOMETRY_VAR, 0.0)
-        return mean, theory_var + open_geometry
-
-    def _reference_capacity(self, frame: pd.DataFrame) -> tuple[Array, Array]:
-        """Return the theoretical capacity within each row's window (uAh/cm2/um) and the variance of its logarithm.
-
-        Voltages of a cell count against its anode; without one, against lithium. A cathode that no table knows gets
-        the median of those known, with a wide error.
-        """
-        known, anodes = self._cathodes(), materials.anodes()
-        typical = (float(np.median([c.reference_capacity() for c in known.values()])), UNKNOWN_CATHODE_VAR)
-        n = len(frame)
-        names, partners = (frame[c] if c in frame.columns else [None] * n for c in ("cathode", "anode"))
-        found: dict[tuple[Any, ...], tuple[float, float]] = {}
-        rows = []
-        for name, partner, low, high in zip(
-            names, partners, _column(frame, "v_min"), _column(frame, "v_max"), strict=True
-        ):
-            limits = tuple(None if np.isnan(v) else float(v) for v in (low, high))
-            key = (name, partner, *limits) if isinstance(name, str) and name in known else (None,)
-            if key not in found:
-                cathode = known.get(str(name))
-                potential = anodes[partner].potential_v if isinstance(partner, str) and partner in anodes else 0.0
-                found[key] = (
-                    typical
-                    if cathode is None
-                    else (
-                        cathode.reference_capacity(*limits, anode_potential_v=potential),
-                        cathode.reference_rel_sd**2,
-                    )
-                )
-            rows.append(found[key])
-        capacity, variance = np.array(rows, dtype=float).reshape(n, 2).T
-        return capacity, variance
-
-    def _geometry(self, frame: pd.DataFrame, q_ref: Array, thickness: Array, current: Array) -> Array:
-        """Return how thickness and current move ln(capacity) from the usual geometry, averaged over an uncertain D.
-
-        The diffusivity sets the slope; the level at the usual geometry is learned, since reported diffusivities span
-        decades for one chemistry. A row without a thickness stays at the usual geometry.
-        """
-        log_u = np.zeros(len(frame))
-        rows = np.flatnonzero(np.isfinite(thickness))
-        part, length, q = frame.iloc[rows], thickness[rows], q_ref[rows]
-        i = np.where(np.isnan(current[rows]), USUAL_CURRENT_UA_CM2, current[rows])
-        log_d, log_d_sd, exponent = self._transport(part)
-        loss = np.log(self._ohmic(part, i))
-        for node, weight in zip(*DIFFUSIVITY_NODES, strict=True):
-            diffusivity = 10.0 ** (log_d + node * log_d_sd)
-            usual = physics.diffusion_parameter(diffusivity, q, USUAL_CURRENT_UA_CM2, USUAL_THICKNESS_UM)
-            here = physics.diffusion_parameter(diffusivity, q, i, length)
-            change = np.log(physics.utilisation(here**exponent)) - np.log(physics.utilisation(usual**exponent))
-            log_u[rows] += weight * (np.maximum(change, MOST_LOG_LOSS) + loss)
-        return log_u
-
-    def _transport(self, frame: pd.DataFrame) -> tuple[Array, Array, Array]:
-        """Return mean and deviation of log10 D (cm2/s), and m; without a figure, those of the other cathodes."""
-        known = {n: c.without_sources(self.excluded) for n, c in self._cathodes().items()}
-        figures = [c.log10_diffusivity for c in known.values() if not c.diffusivity_basis.startswith("default")]
-        mean, sd = float(np.mean(figures)), float(np.std(figures, ddof=1))
-        default = (mean, sd, materials.DEFAULT_EXPONENT)
-        table = {
-            n: (mean, sd, c.exponent)
-            if c.diffusivity_basis.startswith("default")
-            else (c.log10_diffusivity, c.log10_diffusivity_sd, c.exponent)
-            for n, c in known.items()
-        }
-        names = frame["cathode"] if "cathode" in frame else [None] * len(frame)
-        found = np.array([table.get(n, default) if isinstance(n, str) else default for n in names]).reshape(-1, 3)
-        return found[:, 0], found[:, 1], found[:, 2]
-
-    def _ohmic(self, frame: pd.DataFrame, current: Array) -> Array:
-        sigma = 10.0 ** np.nan_to_num(_column(frame, "electrolyte_log10_conductivity"), nan=-6.0)
-        length = np.nan_to_num(_column(frame, "electrolyte_thickness_um"), nan=ELECTROLYTE_UM)
-        stacking = frame["stacking"] if "stacking" in frame else [None] * len(frame)
-        r = np.array([physics.INTERFACE_OHM_CM2.get(str(s), physics.INTERFACE_OHM_CM2["in_situ"]) for s in stacking])
-        return physics.ohmic_factor(current, length, sigma, r)
-
-    def _crystallinity(self, frame: pd.DataFrame) -> Array:
-        """Return the belief about heat and bias where it applies (layered oxides), 0 elsewhere."""
-        if self.excluded & set(physics.HEAT_FITTED_ON):
-            return np.zeros(len(frame))
-        layered = np.array([c == "layered" for c in frame.get("cathode_class", [None] * len(frame))], dtype=bool)
-        anneal, substrate = _column(frame, "anneal_temperature_c"), _column(frame, "substrate_temperature_c")
-        kind = np.array(frame["anneal_kind"] if "anneal_kind" in frame else [None] * len(frame), dtype=object)
-        anneal = np.where(kind == "none", 25.0, anneal)
-        substrate = np.where(np.isnan(substrate), 25.0, substrate)
-        bias = np.nan_to_num(_column(frame, "bias_v"), nan=0.0)
-        # Without Park et al. a publication outside the review still says that bias helps, after an anneal.
-        strength = 0.5 if self.excluded & set(physics.BIAS_FITTED_ON) else 1.0
-        # Not known whether or how hot: most reported layered films were annealed near 700 C (judgement, unverified).
-        guesses = ((700.0, 0.9), (500.0, 0.1))
-        belief = sum(
-            w * physics.crystallinity_belief(np.where(np.isnan(anneal), t, anneal), substrate, bias, strength)
-            for t, w in guesses
-        )
-        return np.where(layered, belief, 0.0)
+        prior = CapacityPrior(self._cathodes(), self.excluded)
+        return PriorMean(mean=prior.mean, beliefs=prior.beliefs, weight_sd=prior.weight_sd, level_sd=0.3)
 
 
 def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -389,9 +270,3 @@ def _is_covered(p: Parameter, outcome: str) -> bool:
 
 def _dtype(value: Any) -> type:
     return object if value is None or isinstance(value, str) else float
-
-
-def _column(frame: pd.DataFrame, name: str) -> Array:
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan)
-    return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)

@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.beliefs import Beliefs, known_outcomes, versions
-from pvdopt.campaign_reports import Evaluation, RetrainReport
-from pvdopt.errors import UsageError
+from pvdopt.campaign_reports import RetrainReport
 from pvdopt.model_cards import ROLLBACK, earlier_specification, write_card
 from pvdopt.own_cells import OwnCells, count_coverage, track_record
-from pvdopt.surrogates import SPECIFICATIONS
+from pvdopt.skill_report import BASELINES
 from pvdopt.surrogates.base import FadeLink
 from pvdopt.surrogates.calibration import literature_skill
-from pvdopt.validation import Interval, Skill, held_out, measure_skill
+from pvdopt.validation import Interval, Skill, measure_skill
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -32,7 +31,6 @@ Progress = Callable[[int, int, str], None]
 
 #: Specifications that compete; the baselines are what they must beat.
 COMPETING = ("gaussian_process", "forest", "mixture")
-BASELINES = ("climatology", "theory")
 #: Own rows of an outcome under which specifications are not compared on them.
 N_TO_COMPARE = 8
 #: Folds of rows where fewer runs than this are named.
@@ -282,6 +280,8 @@ def _held_out_own(
                     "censor": bound if link.increasing else -bound,
                     "mean": prediction.mean,
                     "sd": prediction.total_std,
+                    "value": values,
+                    "predicted": prediction.median(),
                 }
             )[np.isfinite(y)]
         )
@@ -300,60 +300,3 @@ def _run(
         if progress is not None:
             progress(len(done), len(tasks), "own cells held out")
     return done
-
-
-# -- reported cells ----------------------------------------------------------------------------------------------
-
-
-def evaluate(
-    beliefs: Beliefs,
-    own: OwnCells,
-    specifications: Sequence[str] | None,
-    by: str,
-    progress: Progress | None,
-    n_jobs: int,
-) -> Evaluation:
-    """Return skill on reported cells with whole groups held out, then on own cells; see :meth:`Campaign.evaluate`."""
-    chosen = list(specifications or COMPETING)
-    unknown = [s for s in chosen if s not in SPECIFICATIONS]
-    if unknown:
-        raise UsageError(f"unknown specification {', '.join(unknown)}; known are {', '.join(SPECIFICATIONS)}.")
-    if by not in ("source", "team"):
-        raise UsageError(f"cells are held out by source or by team, not by {by!r}.")
-    skills: list[Skill] = []
-    frames: list[pd.DataFrame] = []
-    notes: list[str] = []
-    outcomes = known_outcomes(beliefs.objectives, beliefs.evidence)
-    wanted = list(dict.fromkeys([*chosen, *BASELINES]))
-    n_steps = len(outcomes) * len(wanted)
-    for i, outcome in enumerate(outcomes):
-        evidence = beliefs.evidence
-        if evidence is None or len(set(evidence.table(outcome).source)) < 2:
-            notes.append(f"{outcome}: fewer than two sources, so none can be held out.")
-            continue
-        held = {}
-        for j, s in enumerate(wanted):
-            report = _step(progress, i * len(wanted) + j, n_steps, f"{outcome}: {s}")
-            held[s] = held_out(evidence, outcome, s, by, beliefs.seed, n_jobs, report)
-            frames.append(held[s].assign(specification=s, outcome=outcome))
-        for s in wanted:
-            others = {r: held[r] for r in BASELINES if r != s}
-            skills.append(measure_skill(s, outcome, by, held[s], others))
-    on_own, own_frame, own_notes = compare_on_own(beliefs, chosen, progress, n_jobs)
-    scores = own.scores()
-    frames = [f for f in (*frames, own_frame) if len(f)]
-    return Evaluation(
-        skills=[*skills, *on_own],
-        frame=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
-        scores=scores,
-        coverage=count_coverage(scores),
-        notes=[*notes, *own_notes],
-    )
-
-
-def _step(progress: Progress | None, k: int, n_steps: int, what: str) -> Callable[[int, int], None] | None:
-    """Return a callback for the folds of one of several equal steps."""
-    if progress is None:
-        return None
-    shown = progress
-    return lambda done, total: shown(k * total + done, n_steps * total, what)

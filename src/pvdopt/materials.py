@@ -175,6 +175,16 @@ class Cathode:
         """
         return self.reference_window(v_min, v_max, anode_potential_v=anode_potential_v).capacity_uah_cm2_um
 
+    def open_windows(self, v_min: float | None = None, v_max: float | None = None) -> list[Window]:
+        """Return the other rows of the table that hold if a limit that is not stated (against lithium, V) is met."""
+        used = self.reference_window(v_min, v_max)
+        is_sure = not (used.v_min_at_most is not None and v_min is None) and not (
+            used.v_max_at_least is not None and v_max is None
+        )
+        low, high = -math.inf if v_min is None else v_min, math.inf if v_max is None else v_max
+        found = [w for w in self.windows if w is not used and w.role == "window" and w.is_met(low, high)]
+        return [w for w in found if w.li_per_formula > used.li_per_formula or not is_sure]
+
     def largest_capacity(self) -> float:
         """Return the capacity with all the lithium the formula can exchange (uAh/cm2/um), for checks only."""
         return max(window.capacity_uah_cm2_um for window in self.windows)
@@ -202,6 +212,16 @@ class Cathode:
                 exponent_fitted_on=(),
             )
         return changed
+
+
+@dataclass(frozen=True)
+class Diffusivity:
+    """One measurement of a cathode's diffusivity (log10 of cm2/s), by the publication it rests on."""
+
+    cathode: str
+    log10_diffusivity: float
+    source: str
+    basis: str
 
 
 @dataclass(frozen=True)
@@ -311,6 +331,16 @@ def cathodes() -> Mapping[str, Cathode]:
     windows = _read_rows("cathode_windows", Window)
     rows = _read_rows("cathodes", Cathode, windows=lambda name: tuple(w for w in windows if w.cathode == name))
     return MappingProxyType({row.name: row for row in rows})
+
+
+@cache
+def _diffusivities() -> tuple[Diffusivity, ...]:
+    return tuple(_read_rows("diffusivities", Diffusivity))
+
+
+def diffusivities(cathode: str) -> list[Diffusivity]:
+    """Return the measurements behind a cathode's diffusivity, so that it is still known without one of them."""
+    return [m for m in _diffusivities() if m.cathode == cathode]
 
 
 @cache

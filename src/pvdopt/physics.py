@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 OHMIC_WINDOW_V = 0.9
 #: Resistance of the interface after a break of vacuum, ohm cm2: 60 in situ, 15 times that ex situ
 #: (Jeon et al., 2001, as the review states).
-INTERFACE_OHM_CM2 = {"in_situ": 60.0, "ex_situ": 900.0}
+IN_SITU_OHM_CM2 = 60.0
+INTERFACE_OHM_CM2 = {"in_situ": IN_SITU_OHM_CM2, "ex_situ": 15.0 * IN_SITU_OHM_CM2}
 #: Utilisation of a thin, well crystallised film at low current; a judgement (unverified).
 FULL_UTILISATION = 0.85
 
@@ -85,6 +86,8 @@ def ohmic_factor(current: ArrayLike, electrolyte_um: ArrayLike, conductivity: Ar
 HEAT_ANCHORS_C = np.array([25.0, 300.0, 500.0, 600.0, 700.0])
 HEAT_LOG_FACTOR = np.array([-2.4, -1.3, -0.50, -0.31, -0.12])
 HEAT_FITTED_ON = ("kuwata2006",)
+#: Without Kuwata et al. the two cold anchors follow the line through those of 500 and 700 C.
+COLD_ANCHORS_C = 500.0
 #: Bias as crystallising agent: LiCoO2 at -50 V gave 63 of 69.2 uAh/cm2/um without an anneal (Park et al., 2005); with
 #: bias and 500 C 67 was reached (published outside the review, 2012).
 #: The width is a judgement (unverified).
@@ -92,20 +95,34 @@ BIAS_OPTIMUM_V, BIAS_WIDTH_V, BIAS_FITTED_ON = -50.0, 25.0, ("park2005",)
 
 
 def crystallinity_belief(
-    anneal_c: ArrayLike, substrate_c: ArrayLike, bias_v: ArrayLike, bias_strength: float = 1.0
+    anneal_c: ArrayLike,
+    substrate_c: ArrayLike,
+    bias_v: ArrayLike,
+    bias_strength: float = 1.0,
+    with_cold_figure: bool = True,
 ) -> Array:
     """Return a belief about ln(capacity factor) of a layered oxide from its heat and bias, 0 = fully crystallised.
 
     Heat is the larger of anneal and substrate temperature (C). A bias stands in for heat, the more the nearer it is
-    to -50 V. Only a belief about shape: the surrogate gives it a weight that data can move or cancel.
+    to -50 V. Only a belief about shape: the surrogate gives it a weight that data can move or cancel. Without the
+    figure of a film as deposited, the cold end follows the line through the films of 500 and 700 C.
     """
+    factors = HEAT_LOG_FACTOR if with_cold_figure else _warm_line()
     heat = np.fmax(np.asarray(anneal_c, dtype=float), np.asarray(substrate_c, dtype=float))
-    from_heat = np.interp(heat, HEAT_ANCHORS_C, HEAT_LOG_FACTOR)
+    from_heat = np.interp(heat, HEAT_ANCHORS_C, factors)
     bell = np.exp(-0.5 * ((np.asarray(bias_v, dtype=float) - BIAS_OPTIMUM_V) / BIAS_WIDTH_V) ** 2)
     # The bell's tail reaches 0 V: without it the anchors of unbiased films would not be met.
     unbiased = np.exp(-0.5 * (BIAS_OPTIMUM_V / BIAS_WIDTH_V) ** 2)
     closeness = bias_strength * np.maximum(bell - unbiased, 0.0) / (1.0 - unbiased)
-    return np.asarray(from_heat + closeness * (np.maximum(from_heat, HEAT_LOG_FACTOR[-1]) - from_heat))
+    return np.asarray(from_heat + closeness * (np.maximum(from_heat, factors[-1]) - from_heat))
+
+
+def _warm_line() -> Array:
+    """Return the anchors of heat with the cold ones on the line through the first and the last warm one."""
+    warm = HEAT_ANCHORS_C >= COLD_ANCHORS_C
+    temperature, factor = HEAT_ANCHORS_C[warm], HEAT_LOG_FACTOR[warm]
+    slope = (factor[-1] - factor[0]) / (temperature[-1] - temperature[0])
+    return np.where(warm, HEAT_LOG_FACTOR, factor[0] + slope * (HEAT_ANCHORS_C - temperature[0]))
 
 
 def fade_noise_variance(cycles: Any, beta_sd: float = 0.2) -> Array:

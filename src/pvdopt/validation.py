@@ -6,7 +6,7 @@ Notation: y model scale (ln capacity, the fade scale), mean and sd the predictio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ Progress = Callable[[int, int], None]
 
 #: Least number of sources for a calibration by whole sources.
 N_SOURCES_FOR_CALIBRATION = 9
+#: Probabilities of the central intervals that are reported.
+LEVELS = (0.5, 0.8, 0.9)
 #: What a calibration factor may do at most: a guard against a handful of odd sources.
 FACTOR_LIMITS = (0.5, 3.0)
 
@@ -34,6 +36,9 @@ def held_out(
     seed: int = 0,
     n_jobs: int = 1,
     progress: Progress | None = None,
+    *,
+    n_folds: int | None = None,
+    shuffle: int | None = None,
 ) -> pd.DataFrame:
     """Predict every reported row from a model that never saw its group, refitted for each group.
 
@@ -45,22 +50,35 @@ def held_out(
         What is held out together.
     progress : callable, optional
         Called with (done, total) folds.
+    n_folds : int, optional
+        Deal the groups out into so many folds; by default each group is a fold.
+    shuffle : int, optional
+        Seed with which outcomes are dealt out anew among all rows: nothing is left to learn.
 
     Returns
     -------
     DataFrame of n rows
-        ``id, source, team, cathode, y, censor, mean, sd``: prediction for a new cell of a laboratory not seen.
+        ``id, cathode, cathode_family, source, team, y, censor, mean, sd, value, predicted``: prediction for a new cell
+        of a laboratory not seen; the last two in the outcome's unit.
     """
     full = evidence.table(outcome)
-    groups = (full.source if by == "source" else full.team).astype(str)
-    names = np.unique(groups)
+    names, of_row = np.unique((full.source if by == "source" else full.team).astype(str), return_inverse=True)
+    fold_of = np.arange(len(names))
+    if n_folds is not None and n_folds < len(names):
+        fold_of = np.random.default_rng(seed).permutation(len(names)) % n_folds
+    folds = fold_of[of_row]
+    order = np.arange(len(full)) if shuffle is None else np.random.default_rng(shuffle).permutation(len(full))
+    full = replace(full, y=full.y[order], noise_var=full.noise_var[order], censor=full.censor[order])
 
-    def one(name: str) -> pd.DataFrame:
-        out = groups == name
+    def one(fold: int) -> pd.DataFrame:
+        out = folds == fold
         test = full.subset(out)
         train = evidence.excluding(set(test.source)).table(outcome)
+        if shuffle is not None:
+            kept = full.subset(~out)
+            train = replace(train, y=kept.y, noise_var=kept.noise_var, censor=kept.censor)
         prediction = fit_surrogate(specification, train, seed).predict(test.frame)
-        columns = {c: list(test.frame[c]) for c in ("id", "cathode") if c in test.frame}
+        columns = {c: list(test.frame[c]) for c in ("id", "cathode", "cathode_family") if c in test.frame}
         return pd.DataFrame(
             {
                 **columns,
@@ -70,24 +88,27 @@ def held_out(
                 "censor": test.censor,
                 "mean": prediction.mean,
                 "sd": prediction.total_std,
+                "value": full.link.inverse(test.y),
+                "predicted": prediction.median(),
             },
             index=np.flatnonzero(out),
         )
 
+    wanted = np.unique(folds)
     found: list[pd.DataFrame] = []
     if n_jobs == 1:
-        for k, name in enumerate(names):
-            found.append(one(name))
+        for k, fold in enumerate(wanted):
+            found.append(one(int(fold)))
             if progress is not None:
-                progress(k + 1, len(names))
+                progress(k + 1, len(wanted))
     else:
         from joblib import Parallel, delayed
 
-        done = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(one)(name) for name in names)
+        done = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(one)(int(fold)) for fold in wanted)
         for k, part in enumerate(done):
             found.append(part)
             if progress is not None:
-                progress(k + 1, len(names))
+                progress(k + 1, len(wanted))
     return pd.concat(found).sort_index()
 
 
@@ -158,6 +179,20 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    @property
+    def holds_zero(self) -> bool:
+        """Whether 0 lies in the interval: then no difference is shown."""
+        return self.low <= 0.0 <= self.high
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of rows inside the cross-calibrated central interval of a probability, and its mean width (model scale)."""
+
+    probability: float
+    share: Interval
+    width: float
+
 
 @dataclass(frozen=True)
 class Skill:
@@ -173,6 +208,14 @@ class Skill:
         Share of rows inside the cross-calibrated 80 % interval; mean width on the model scale.
     against : mapping
         Difference in CRPS to each reference, ours minus theirs: below 0 is better.
+    mae, median_ae : Interval or None, float
+        Absolute error of the median in the outcome's unit; NaN and None where the rows do not tell.
+    levels : tuple of Coverage
+        Coverage at 50, 80 and 90 %, with the factor found for 80 %.
+    concordance : float
+        Share of pairs of rows of different sources, of those whose order is known, that are put in order; 0.5 is
+        chance. A baseline that predicts nearly the same for all falls below: each source is missing from the mean it
+        is predicted with.
     """
 
     specification: str
@@ -188,6 +231,10 @@ class Skill:
     width: float
     factor: float
     against: dict[str, Interval]
+    mae: Interval | None = None
+    median_ae: float = float("nan")
+    levels: tuple[Coverage, ...] = ()
+    concordance: float = float("nan")
 
 
 def bootstrap(
@@ -219,8 +266,14 @@ def measure_skill(
         np.asarray(calibrated, dtype=float),
         held["censor"].to_numpy(dtype=int),
     )
-    half = float(ndtri(0.9)) * sd
-    inside = (np.abs(y - mean) <= half).astype(float)
+    levels = []
+    for probability in LEVELS:
+        half = float(ndtri(0.5 + probability / 2.0)) * sd
+        inside = (np.abs(y - mean) <= half).astype(float)
+        share = bootstrap(lambda rows, inside=inside: float(inside[rows].mean()), groups)  # type: ignore[misc]
+        levels.append(Coverage(probability, share, float(2.0 * half.mean())))
+    middle = next(c for c in levels if c.probability == 0.8)
+    mae, median_ae = _absolute_error(exact, groups)
     against = {}
     for name, other in references.items():
         theirs = np.asarray(pd.Series(cross_calibrated(other), index=other.index)[exact.index], dtype=float)
@@ -237,11 +290,38 @@ def measure_skill(
         r2=float(1.0 - np.sum((y - mean) ** 2) / np.sum((y - y.mean()) ** 2)),
         crps=bootstrap(lambda rows: float(score[rows].mean()), groups),
         log_score=bootstrap(lambda rows: float(every[rows].mean()), held["source"].to_numpy(dtype=object)),
-        coverage=bootstrap(lambda rows: float(inside[rows].mean()), groups),
-        width=float(2.0 * half.mean()),
+        coverage=middle.share,
+        width=middle.width,
         factor=calibration_factor(z, groups),
         against=against,
+        mae=mae,
+        median_ae=median_ae,
+        levels=tuple(levels),
+        concordance=concordance(held),
     )
+
+
+def _absolute_error(exact: pd.DataFrame, groups: NDArray[np.object_]) -> tuple[Interval | None, float]:
+    """Return mean and median absolute error in the outcome's unit, where the rows carry it."""
+    if "value" not in exact.columns or "predicted" not in exact.columns:
+        return None, float("nan")
+    error = np.abs(np.asarray(exact["value"] - exact["predicted"], dtype=float))
+    return bootstrap(lambda rows: float(error[rows].mean()), groups), float(np.median(error))
+
+
+def concordance(held: pd.DataFrame) -> float:
+    """Return the share of pairs of rows of different sources that are put in their order, ties counting half.
+
+    A bound is ordered against what lies on its far side only (Harrell et al., J. Am. Med. Assoc. 247, 2543 (1982)).
+    """
+    y, mean = held["y"].to_numpy(dtype=float), held["mean"].to_numpy(dtype=float)
+    censor, source = held["censor"].to_numpy(dtype=int), held["source"].to_numpy(dtype=object)
+    # Row i is known to lie below row j: i at most its value, j at least its own.
+    below = (y[:, None] < y[None, :]) & (censor[:, None] <= 0) & (censor[None, :] >= 0)
+    below &= source[:, None] != source[None, :]
+    gap = mean[None, :] - mean[:, None]
+    put = np.where(np.abs(gap) < 1e-9, 0.5, (gap > 0).astype(float))
+    return float(put[below].mean()) if below.any() else float("nan")
 
 
 def skill_table(

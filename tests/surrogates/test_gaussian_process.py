@@ -214,7 +214,8 @@ class TestLevelOfTheLaboratory:
         model = GaussianProcess(n_restarts=0).fit(table)
         known = table.frame["electrolyte"].notna().to_numpy()
         assert 0 < known.sum() < len(table)
-        variance = np.diag(model._rows_covariance(np.zeros(len(table)))) - (model._rows.beliefs[:, 0] * 0.4) ** 2
+        believed = (model._rows.beliefs * table.prior.weight_sd) ** 2
+        variance = np.diag(model._rows_covariance(np.zeros(len(table)))) - believed.sum(axis=1)
         np.testing.assert_allclose(variance, variance[0], rtol=1e-9)
 
 
@@ -232,9 +233,9 @@ def test_the_prior_is_what_an_empty_table_gives():
     p = GaussianProcess().fit(table).predict(lab(ONE, OTHER))
     np.testing.assert_array_equal(p.mean, table.prior.mean(lab(ONE, OTHER))[0])
     variances = {h.name: h.median**2 for h in hyperpriors(table)}
-    beliefs = table.prior.beliefs(lab(ONE, OTHER))[:, 0]
+    believed = ((table.prior.beliefs(lab(ONE, OTHER)) * table.prior.weight_sd) ** 2).sum(axis=1)
     effects = sum(v for n, v in variances.items() if n.startswith("effect ") or n in ("additive", "interaction"))
-    np.testing.assert_allclose(p.std**2, effects + 0.3**2 + (0.4 * beliefs) ** 2)
+    np.testing.assert_allclose(p.std**2, effects + 0.3**2 + believed)
     np.testing.assert_allclose(p.offset_std**2, variances["source"])
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 SPECIFICATIONS = {
     "gaussian_process": "two-level additive Gaussian process on the physics prior mean",
     "forest": "random forest that takes missing values, on the physics prior mean",
+    "boosting": "gradient boosting with monotone hints where physics is sure, on the physics prior mean",
+    "ridge": "ridge regression on physics features",
     "mixture": "Gaussian process and forest, weighted by their score with whole sources held out",
     "theory": "baseline: theory times the family's utilisation",
     "climatology": "baseline: the spread of the other publications' values",
@@ -34,6 +36,14 @@ def make_surrogate(name: str, seed: int = 0) -> Surrogate:
         from pvdopt.surrogates.forest import Forest
 
         return Forest(seed=seed)
+    if name == "boosting":
+        from pvdopt.surrogates.boosting import Boosting
+
+        return Boosting(seed=seed)
+    if name == "ridge":
+        from pvdopt.surrogates.ridge import Ridge
+
+        return Ridge(seed=seed)
     if name == "mixture":
         from pvdopt.surrogates.mixture import Mixture
 

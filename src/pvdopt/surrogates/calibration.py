@@ -113,4 +113,4 @@ def write_literature_prior(path: Path, n_jobs: int = 1, progress: Progress | Non
 
 
 #: Specifications whose calibration is shipped.
-SHIPPED_SPECIFICATIONS = ("gaussian_process", "forest", "mixture", "theory", "climatology")
+SHIPPED_SPECIFICATIONS = ("gaussian_process", "forest", "boosting", "ridge", "mixture", "theory", "climatology")

@@ -17,6 +17,9 @@ from pvdopt.training import TrainingTable
 
 Array = NDArray[np.float64]
 
+#: Folds in which the weight is found; each refits both models.
+N_FOLDS = 3
+
 
 def fold_labels(table: TrainingTable, n_folds: int = 5) -> NDArray[np.intp]:
     """Return a fold for each row: whole sources, else whole runs, else rows, dealt out in order of size."""
@@ -48,14 +51,14 @@ class Mixture:
         return self
 
     def _find_weight(self, table: TrainingTable) -> float:
-        folds = fold_labels(table)
+        folds = fold_labels(table, N_FOLDS)
         log_density = np.full((2, len(table)), np.nan)
         for fold in np.unique(folds):
             out = folds == fold
             train, test = table.subset(~out), table.subset(out)
             models: tuple[Surrogate, ...] = (
                 GaussianProcess(seed=self.seed, n_restarts=0).fit(train),
-                Forest(seed=self.seed, n_trees=60).fit(train),
+                Forest(seed=self.seed, n_trees=40).fit(train),
             )
             for k, model in enumerate(models):
                 p = model.predict(test.frame)
