@@ -18,8 +18,8 @@ from pvdopt.campaign_folder import (
     MODELS_FOLDER,
     ledger_place,
     make_folder,
+    rename_config,
     require_campaign,
-    write_export,
 )
 from pvdopt.campaign_reports import (
     Best,
@@ -119,6 +119,24 @@ class Campaign:
         """
         make_folder(Path(folder), config_text, None if source is None else Path(source), author)
         return cls.open(folder, author)
+
+    @classmethod
+    def from_export(cls, export: str | Path, folder: str | Path, author: str | None = None) -> Self:
+        """Begin a campaign again from what :meth:`export` wrote, with the same facts, and open it.
+
+        It goes by the name of its new folder.
+
+        Raises
+        ------
+        DataInvalid
+            If the export cannot be read, or the folder holds a campaign already; then nothing is written.
+        """
+        from pvdopt.exchange import read_export
+
+        source, target = Path(export), Path(folder)
+        config_text, facts = read_export(source)
+        make_folder(target, rename_config(config_text, target.name), source, author, facts)
+        return cls.open(target, author)
 
     @classmethod
     def open(cls, folder: str | Path, author: str | None = None) -> Self:
@@ -650,8 +668,10 @@ class Campaign:
         DataInvalid
             If the folder holds anything but an earlier export.
         """
+        from pvdopt.exchange import write_export
         from pvdopt.standing import export_frame
 
         ledger = self._writer("export")
-        text = (Path(self.folder or ".") / CONFIG_FILE).read_text(encoding="utf-8")
-        return write_export(Path(folder), export_frame(self.own_cells()), ledger.facts(), self.config, text)
+        own = self.own_cells()
+        home = self.folder or Path()
+        return write_export(Path(folder), export_frame(own), own.state, ledger.facts(), self.config, home)

@@ -13,7 +13,7 @@ import pytest
 from cli.test_cli_help import HEAVY, loaded_by
 from pvdopt import errors
 from pvdopt.campaign import Campaign
-from pvdopt.cli.campaigns import rename
+from pvdopt.campaign_folder import rename_config
 from pvdopt.config import shipped_config
 from pvdopt.ledger import Ledger
 
@@ -29,7 +29,7 @@ def digest() -> str:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign with two cells of the lab's own, made without asking a model."""
     folder = tmp_path_factory.mktemp("template") / FOLDER
-    text = rename(shipped_config("lco_lipon.toml").read_text(encoding="utf-8"), "lco")
+    text = rename_config(shipped_config("lco_lipon.toml").read_text(encoding="utf-8"), "lco")
     settings = {"bias_kind": "rf", "bias_v": -50, "anneal_kind": "furnace", "electrolyte": "Lipon"}
     with Campaign.create(folder, text, "anna") as campaign:
         campaign.add({**settings, "anneal_temperature_c": "600 C", "thickness_um": "500 nm"})
@@ -67,7 +67,7 @@ def test_a_campaign_begins_with_a_copy_of_its_file(run: Any) -> None:
     ],
 )
 def test_only_the_name_of_the_campaign_changes(text: str, renamed: str) -> None:
-    assert rename(text, "b") == renamed
+    assert rename_config(text, "b") == renamed
 
 
 def test_a_campaign_cannot_begin_from_a_faulty_file(run: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from zygote import Ended, Zygote
 
 from pvdopt.campaign_folder import find_ledger
+from pvdopt.exchange import EXPORTED
 from pvdopt.ledger import Fact, Ledger
 
 FOLDER = Path("studies") / "plain"
@@ -141,7 +142,7 @@ class Fire:
         for name in ("cells.csv", "data_dictionary.csv"):
             with (out / name).open(newline="") as file:
                 assert len({len(row) for row in csv.reader(file)}) == 1
-        assert len(list(out.iterdir())) == 4, "what a killed export left behind is cleared away"
+        assert {p.name for p in out.iterdir()} == set(EXPORTED), "what a killed export left behind is cleared away"
 
     def backup(self) -> None:
         copy = self.home / f"copy-{len(list(self.home.glob('copy-*')))}.sqlite"

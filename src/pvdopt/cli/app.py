@@ -76,6 +76,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "pareto": (campaigns.pareto, None),
     "report": (report.report, None),
     "export": (campaigns.export, campaigns.EXPORT),
+    "dashboard": (campaigns.dashboard, None),
     "doctor": (doctor.doctor, None),
 }
 _GROUPS = {

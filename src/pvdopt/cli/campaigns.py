@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pvdopt.campaign_folder import CONFIG_FILE
+from pvdopt.campaign_folder import CONFIG_FILE, rename_config
 from pvdopt.cli import output
 from pvdopt.cli.arguments import (
     STUDIES,
     AsCsv,
     AsJson,
+    DryRun,
     Folder,
     Words,
     open_campaign,
@@ -24,6 +24,7 @@ from pvdopt.cli.arguments import (
     unit_of,
 )
 from pvdopt.cli.proposals import print_recipes
+from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
     from pvdopt.campaign import BestCell, Status
@@ -45,9 +46,13 @@ _MAKERS = {
 def init(
     name: Annotated[str, typer.Argument(help="The campaign's name; its folder is studies/NAME.")],
     config: Annotated[
-        str,
+        str | None,
         typer.Option("--from", metavar="FILE.toml", help="The campaign file to copy, or a shipped one's bare name."),
-    ],
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--from-export", metavar="FOLDER", help="Begin it again from an export, with all its facts."),
+    ] = None,
 ) -> None:
     """Begin a campaign in a folder of its own.
 
@@ -58,19 +63,21 @@ def init(
     from pvdopt.config.reading import find_config
 
     folder = Path(name) if Path(name).name != name else Path(STUDIES) / name
-    source = find_config(config)
+    if (config is None) == (export is None):
+        raise UsageError("Name a campaign file with --from, or an export with --from-export.")
+    if export is not None:
+        with Campaign.from_export(export, folder) as campaign:
+            n_facts = campaign.own_cells().state.n_facts
+            output.print_line(f"{campaign.name} goes on in {folder.as_posix()}, {output.count(n_facts, 'fact')}")
+        output.say(f"See where it stands:  pvdopt status {folder.as_posix()}")
+        return
+    source = find_config(str(config))
     # Faults are named where the user can mend them, not in the copy.
     load_config(source)
-    text = rename(source.read_text(encoding="utf-8-sig"), folder.name)
+    text = rename_config(source.read_text(encoding="utf-8-sig"), folder.name)
     with Campaign.create(folder, text, source=source.parent) as campaign:
         output.print_line(f"{campaign.name} begins in {folder.as_posix()}")
     output.say(f"Look through {(folder / CONFIG_FILE).as_posix()}, then:  pvdopt suggest {folder.as_posix()}")
-
-
-def rename(text: str, name: str) -> str:
-    """Return a campaign file's text with another name of the campaign, comments and all else as they were."""
-    entry = re.compile(r"""(^\[campaign\][^\[]*?^name[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
-    return entry.sub(lambda found: f'{found[1]}"{name}"', text, count=1)
 
 
 def status(folder: Folder = None, as_json: AsJson = False) -> None:
@@ -135,15 +142,74 @@ def pareto(
         output.say("No cell has all outcomes yet.")
 
 
-def export(words: Words) -> None:
-    """Write cells, facts and dictionary as CSV and JSON.
+def export(
+    words: Words,
+    optuna: Annotated[
+        str | None,
+        typer.Option(
+            "--optuna",
+            metavar="FILE | URL",
+            help="Write a study for optuna-dashboard instead, into an SQLite file or a database.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Write everything as CSV and JSON, for others.
 
-    INTO is the folder to write into.
+    A data package with all facts and a data dictionary. INTO is the folder to write into. From it the campaign can be
+    begun again: pvdopt init NAME --from-export INTO
     """
+    if optuna is not None:
+        _export_study(words, optuna, dry_run)
+        return
     folder, (into,) = take_folder(words, 1, EXPORT)
     with open_campaign(folder) as campaign:
+        if dry_run:
+            n_facts = campaign.status().n_facts
+            output.say(f"{campaign.name} would be written into {into}, {output.count(n_facts, 'fact')}")
+            return
         for path in campaign.export(Path(into)):
-            print(path)
+            print(path.as_posix())
+    output.say(f"To begin it again elsewhere:  pvdopt init NAME --from-export {Path(into).as_posix()}")
+
+
+def _export_study(words: Sequence[str], target: str, dry_run: bool) -> None:
+    from pvdopt.optuna_export import write_study
+
+    if len(words) > 1:
+        raise UsageError("Expected here: [FOLDER] --optuna FILE | URL")
+    with open_campaign(words[0] if words else None) as campaign:
+        if dry_run:
+            n_cells = sum(campaign.status().counts.values())
+            output.say(f"A study {campaign.name} with {output.count(n_cells, 'trial')} would be written.")
+            return
+        written = write_study(campaign, target)
+    print(written.url)
+    states = ", ".join(f"{n} {state.lower()}" for state, n in written.counts.items()) or "no trials yet"
+    output.say(f"study {written.name}: {states}. See it with:  optuna-dashboard {written.url}")
+
+
+def dashboard(
+    folder: Folder = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8080,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; by default this machine alone can see it.")
+    ] = "127.0.0.1",
+) -> None:
+    """Show the campaign in optuna-dashboard, in a browser.
+
+    It shows a copy in memory: what is changed there is gone when it stops. Stop it with Ctrl-C.
+    """
+    from pvdopt.optuna_export import make_dashboard
+
+    with open_campaign(folder) as campaign:
+        server = make_dashboard(campaign, host, port)
+    with server:
+        print(f"http://{host}:{server.server_port}/", flush=True)
+        output.say("Open this address in a browser. Ctrl-C stops it.")
+        server.serve_forever()
 
 
 def _print_status(found: Status) -> None:

@@ -23,6 +23,9 @@ from sqlalchemy.pool import QueuePool
 
 from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError
 
+#: What a database may raise, for those who write to another one by Optuna's means.
+DATABASE_ERRORS: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
+
 # SQLite's result codes (https://www.sqlite.org/rescode.html); the low byte of an extended code is the primary one.
 _BUSY, _LOCKED, _READ_ONLY, _IO, _CORRUPT, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 5, 6, 8, 10, 11, 13, 14, 26
 # PostgreSQL: lock not available, deadlock, serialisation failure; and schema, table or row made by another in the same

@@ -105,6 +105,34 @@ class Ledger:
         return ledger
 
     @classmethod
+    def remake(cls, url_or_path: str | Path, campaign: str, facts: Sequence[Fact]) -> Ledger:
+        """Create a ledger that holds the facts of another one, to the letter, and open it.
+
+        Raises
+        ------
+        DataInvalid
+            With every fact that cannot follow those before it, or if something is there already; then nothing is made.
+        """
+        problems, fold = [], Fold()
+        for number, fact in enumerate(facts, start=1):
+            if fact.seq != number:
+                problems.append(Problem(f"must follow fact {number - 1} without a gap", row=f"fact {fact.seq}"))
+            try:
+                fold.add(fact)
+            except DataInvalid as error:
+                problems.extend(error.problems)
+        if problems:
+            raise DataInvalid(problems)
+        ledger = cls.create(url_or_path, campaign)
+        try:
+            with engine.writing(ledger._engine, ledger.name) as connection:
+                tables.insert_facts(connection, facts)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
     def open(
         cls,
         url_or_path: str | Path,

@@ -176,6 +176,13 @@ def append(connection: Connection, after: int, drafts: Sequence[Draft], time: st
         connection.execute(sa.insert(facts), rows)
 
 
+def insert_facts(connection: Connection, found: Sequence[Fact]) -> None:
+    """Write facts of another ledger as they are."""
+    rows = [{**vars(fact), "payload": json.dumps(fact.payload, allow_nan=False)} for fact in found]
+    if rows:
+        connection.execute(sa.insert(facts), rows)
+
+
 def select(connection: Connection, after: int = 0) -> Sequence[sa.Row[Any]]:
     """Return the facts that follow fact ``after`` as they are stored, oldest first."""
     return connection.execute(sa.select(facts).where(facts.c.seq > after).order_by(facts.c.seq)).all()
