@@ -149,8 +149,15 @@ BAD = {
     "unit of another kind": (
         "id,capacity [mAh/cm2]\nP001,57\n",
         [
-            "row 1, capacity: 'mAh/cm2' does not convert to 'uAh/cm2/um'. A capacity per area goes into "
-            "areal_capacity; one per mass needs a density, got 'mAh/cm2'."
+            "row 2, capacity: cannot be turned into uAh/cm2/um without the thickness as made, got '57 mAh/cm2'. "
+            "State thickness_um with it."
+        ],
+    ),
+    "unit of nothing known": (
+        "id,capacity [mAh/s]\nP001,57\n",
+        [
+            "row 1, capacity: 'mAh/s' does not convert to 'uAh/cm2/um'. A capacity per area goes into "
+            "areal_capacity; one per mass needs a density, got 'mAh/s'."
         ],
     ),
     "no row": ("id,capacity\n", ["must hold at least one row below its header."]),

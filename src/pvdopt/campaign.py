@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pvdopt.campaign_folder import (
     CONFIG_FILE,
@@ -54,8 +54,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pvdopt.beliefs import Beliefs
+    from pvdopt.column_mapping import ColumnMapping
     from pvdopt.evidence import Evidence
     from pvdopt.explaining import Explanation
+    from pvdopt.history import HistoryLine
     from pvdopt.ledger.ledger import Ledger
     from pvdopt.runs import HourBudget
 
@@ -360,11 +362,32 @@ class Campaign:
         DataInvalid
             If the recipe is not complete or holds what cannot be.
         """
+        return self._writer("add").add_cell(self._own_recipe(recipe), remark)
+
+    def add_predicted(
+        self, recipe: Mapping[str, object], remark: str | None = None, *, dry_run: bool = False
+    ) -> Forecast:
+        """Add a cell the lab thought of itself with what is believed of it, against which its results will be held.
+
+        Raises
+        ------
+        DataInvalid
+            If the recipe is not complete or holds what cannot be.
+        LedgerChanged
+            If somebody else wrote meanwhile.
+        """
+        from pvdopt.suggesting import add
+
         ledger = self._writer("add")
+        own = self.own_cells()
+        return add(self.beliefs(own), own, self._own_recipe(recipe), remark, None if dry_run else ledger)
+
+    def _own_recipe(self, recipe: Mapping[str, object]) -> dict[str, Any]:
+        """Return a recipe of the lab's own with the fixed settings, complete."""
         settings = {n: v for n, v in read_settings(recipe, self.fields).items() if v is not None}
         full = {**dict.fromkeys(self.space.names), **self.space.fixed, **settings}
         require_complete(full, self.space)
-        return ledger.add_cell(full, remark)
+        return full
 
     def edit(self, cell_id: str, changes: Mapping[str, object], *, dry_run: bool = False) -> Forecast:
         """Change the recipe of a cell that was not made yet, and return what is believed of it now.
@@ -419,7 +442,64 @@ class Campaign:
         """
         own = self.own_cells()
         own.require_evaluator(evaluator)
-        return self._record(own, results, {}, confirm, accept_good_rows, dry_run)
+        return self._record(own, self._with_our_columns(results), {}, confirm, accept_good_rows, dry_run)
+
+    def import_cells(
+        self,
+        path: str | Path,
+        mapping: ColumnMapping | None = None,
+        *,
+        confirm: bool = False,
+        accept_good_rows: bool = False,
+        dry_run: bool = False,
+    ) -> RecordReport:
+        """Record a foreign sheet: its columns are mapped once, and the mapping is kept in the campaign's folder.
+
+        Parameters
+        ----------
+        path : path
+            A table with headings, units and words of its own.
+        mapping : ColumnMapping, optional
+            See :func:`pvdopt.column_mapping.make_mapping`; by default the kept one that fits.
+
+        Raises
+        ------
+        DataInvalid
+            As :meth:`record`; and if a column is not mapped, or no mapping fits.
+        """
+        from pvdopt.column_mapping import find_mapping, keep_mapping
+        from pvdopt.table_files import read_raw
+
+        self._writer("cells import")
+        folder = self.folder or Path()
+        if mapping is not None:
+            chosen, raw = mapping, read_raw(path, mapping.heads)
+        else:
+            found = find_mapping(folder, path)
+            if found is None:
+                raw = read_raw(path)
+                must = f"has no column mapping yet; its columns are {', '.join(filter(None, raw.header))}"
+                todo = 'Map each: --map "thickness_um=THEIRS:nm", or --ignore it'
+                raise DataInvalid(Problem(must, todo=todo, file=raw.file))
+            chosen, raw = found
+        table = chosen.apply(raw, self.fields)
+        own = self.own_cells()
+        own.require_evaluator(None)
+        report = self._record(own, table, {}, confirm, accept_good_rows, dry_run)
+        if mapping is not None and not dry_run:
+            keep_mapping(folder, mapping)
+        report.notes[:0] = [f"read {sentence}" for sentence in chosen.sentences()]
+        return report
+
+    def _with_our_columns(self, results: Source) -> Source:
+        """Return a file's table, a foreign one as its kept mapping reads it; anything else as it is."""
+        from pvdopt.column_mapping import find_mapping
+        from pvdopt.table_files import STANDARD_INPUT
+
+        if self.folder is None or not isinstance(results, (str, Path)) or results == STANDARD_INPUT:
+            return results
+        found = find_mapping(self.folder, results)
+        return results if found is None else found[0].apply(found[1], self.fields)
 
     def record_series(
         self,
@@ -639,6 +719,18 @@ class Campaign:
 
         own = self.own_cells()
         return status(own, self.name, self.folder, self.specification(own.state))
+
+    def history(self, cell: str | None = None) -> list[HistoryLine]:
+        """Return what was said of a cell, or of all, oldest first and in plain words.
+
+        Raises
+        ------
+        DataInvalid
+            If there is no such cell.
+        """
+        from pvdopt.history import tell_history
+
+        return tell_history([] if self.ledger is None else self.ledger.facts(), cell)
 
     def best(self) -> Best:
         """Return the best so far per objective, measured and believed."""

@@ -132,6 +132,7 @@ def parse_on_basis(
     found = parse_quantity(text, home, column=column, bare_unit=bare_unit)
     if found is None:
         return None, ""
+    shown = " ".join(text.split()) + ("" if split_quantity(text)[1] or home == "1/h" else f" {given}")
     used = []
     factor = si_value(home) / si_value(unit)
     for name, power in route.items():
@@ -139,14 +140,22 @@ def parse_on_basis(
         if known is None:
             must = f"cannot be turned into {unit} without {_NEEDED[name].split(':')[0]}"
             todo = _NEEDED[name].split(": ")[-1]
-            raise DataInvalid(Problem(must, text, todo[0].upper() + todo[1:], column=column))
+            raise DataInvalid(Problem(must, shown, todo[0].upper() + todo[1:], column=column))
         factor *= (known.value * si_value(known.unit)) ** power
         used.append(known)
     value = _tidy(found.value * factor)
     own = READING_REL_SD if found.sd is None or not found.value else found.sd / abs(found.value)
     sd = _tidy(abs(value) * math.sqrt(own**2 + sum(k.rel_sd**2 for k in used)), 6)
     said = " and ".join(f"{k.words} {k.value:.4g} {k.unit}{k.remark}" for k in used)
-    return Measured(value, found.qualifier, sd), f"{' '.join(text.split())} is {value:.4g} {unit} with {said}"
+    return Measured(value, found.qualifier, sd), f"{shown} is {value:.4g} {unit} with {said}"
+
+
+def has_route(given: str, unit: str) -> bool:
+    """Return whether a unit is of a kind that converts into another's, given figures of the cell."""
+    try:
+        return (dimensions_of(given), dimensions_of(unit)) in _ROUTES
+    except UnknownUnitError:
+        return False
 
 
 def _unit_given(text: str, unit: str, bare_unit: str | None) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdopt.cells import closest
-from pvdopt.conversions import Basis
+from pvdopt.conversions import Basis, has_route
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.fields import (
     ERRORS,
@@ -268,6 +268,8 @@ def _split_part(name: str, fields: Mapping[str, Field]) -> tuple[str, Part]:
 def _find_unit_fault(unit: str, found: Field, part: str) -> str | None:
     if found.unit is None or part == "qualifier":
         return "is no number and has no unit"
+    if has_route(unit, found.unit):
+        return None
     try:
         parse_quantity("1", found.unit, bare_unit=unit)
     except DataInvalid as error:

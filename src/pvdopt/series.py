@@ -186,12 +186,15 @@ def fit_fade(n: Sequence[float] | Array, shares: Sequence[float] | Array) -> Fad
     --------
     >>> fade = fit_fade([37], [0.95])
     >>> [round(v, 2) for v in fade.at(100)]
-    [0.92, 0.86, 0.95]
+    [0.92, 0.88, 0.94]
     """
     from scipy.optimize import least_squares
 
     cycles, r = np.asarray(n, dtype=float) / 100.0, np.asarray(shares, dtype=float)
     priors = np.array([LN_K_SD, BETA_SD])
+    is_series = len(r) > 3
+    # One reading cannot tell a first capacity that was read wrongly from fade; then its error is the reading's.
+    amplitude_sd = AMPLITUDE_SD if is_series else 1e-3
 
     def law(x: Array) -> Array:
         return np.asarray(x[2] * np.exp(-np.exp(x[0]) * cycles ** np.clip(x[1], 0.02, 3.0)))
@@ -201,12 +204,11 @@ def fit_fade(n: Sequence[float] | Array, shares: Sequence[float] | Array) -> Fad
 
         def residuals(x: Array) -> Array:
             prior = np.array([(x[0] - LN_K_MEAN), (x[1] - BETA_MEAN)]) / priors
-            return np.concatenate([(law(x) - r) / weight, prior, [(x[2] - 1.0) / AMPLITUDE_SD]])
+            return np.concatenate([(law(x) - r) / weight, prior, [(x[2] - 1.0) / amplitude_sd]])
 
         return least_squares(residuals, np.array([LN_K_MEAN, BETA_MEAN, 1.0]))
 
     found = fit(READING_SD)
-    is_series = len(r) > 3
     if is_series:
         found = fit(max(LEAST_SCATTER, float(np.sqrt(np.mean((law(found.x) - r) ** 2)))))
     covariance = np.linalg.inv(found.jac.T @ found.jac)

@@ -324,6 +324,19 @@ def forecast(beliefs: Beliefs, recipes: pd.DataFrame) -> Forecast:
     return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint(), shares)
 
 
+def add(
+    beliefs: Beliefs, own: OwnCells, recipe: Mapping[str, Any], remark: str | None, ledger: Ledger | None
+) -> Forecast:
+    """Predict the lab's own recipe and keep it as a cell; see :meth:`Campaign.add_predicted`."""
+    found = forecast(beliefs, beliefs.space.frame([recipe]))
+    id_ = None
+    if ledger is not None:
+        row = {str(n): None if v is None or v != v else v for n, v in found.frame.iloc[0].items()}
+        id_ = ledger.add_cell(recipe, remark, predicted_of(beliefs, row), expected=own.state.n_facts)
+    found.frame.insert(0, "id", [id_])
+    return found
+
+
 def edit(beliefs: Beliefs, own: OwnCells, cell_id: str, changes: Mapping[str, Any], ledger: Ledger | None) -> Forecast:
     """Change a planned recipe and predict it anew; see :meth:`Campaign.edit`."""
     cell = own.state.cells.get(cell_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pvdopt.errors import DataInvalid, Problem
@@ -12,13 +13,15 @@ from pvdopt.workbook import read_workbook
 STANDARD_INPUT = "-"
 
 
-def read_raw(source: str | Path) -> RawTable:
+def read_raw(source: str | Path, heads: Collection[str] = ()) -> RawTable:
     """Return the table in a file or from standard input.
 
     Parameters
     ----------
     source : str or Path
         A file's path, or ``-`` for standard input.
+    heads : collection of str
+        Headings to know the header of a spreadsheet by, where it is another laboratory's.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def read_raw(source: str | Path) -> RawTable:
             must = f"cannot be read ({error.strerror or error})"
             raise DataInvalid(Problem(must, todo="Check name and folder", file=str(source))) from error
     if data.startswith(b"PK\x03\x04"):
-        return read_workbook(data, name)
+        return read_workbook(data, name, heads)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         must = "must be an .xlsx or .csv file, got an old or a protected spreadsheet"
         raise DataInvalid(Problem(must, todo="Save it as .xlsx without a password", file=name))

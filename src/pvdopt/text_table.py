@@ -46,6 +46,8 @@ class RawTable:
         Whether a cell has an address such as C7.
     has_decimal_comma : bool
         Whether the form of the file says that a comma may stand for the decimal point.
+    origin : tuple of int or None
+        Where the columns stand in the file, where that is elsewhere; -1 for one that the file does not have.
     """
 
     file: str
@@ -54,9 +56,13 @@ class RawTable:
     rows: tuple[tuple[int, tuple[object, ...]], ...]
     is_grid: bool = False
     has_decimal_comma: bool = False
+    origin: tuple[int, ...] | None = None
 
     def address(self, row: int, place: int) -> str:
         """Return where a cell is, such as C7; ``place`` counts columns from 0."""
+        place = place if self.origin is None else self.origin[place]
+        if place < 0:
+            return f"row {row}"
         letters = ""
         number = place + 1
         while number:

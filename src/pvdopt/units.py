@@ -194,8 +194,7 @@ def convert(value: float, unit_from: str, unit_to: str) -> float:
     >>> convert(57, "uAh/cm2/um", "mAh/cm3")
     570.0
     """
-    scale, offset = _conversion(unit_from, unit_to)
-    return value * scale + offset
+    return _convert_number(value, *_conversion(unit_from, unit_to))
 
 
 def shown_in(value: float, unit: str, shown: str) -> float:

@@ -10,6 +10,7 @@ import io
 import warnings
 import zipfile
 import zlib
+from collections.abc import Collection
 from datetime import date, datetime, time
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -27,8 +28,13 @@ _DAMAGED = (
 )  # fmt: skip
 
 
-def read_workbook(data: bytes, name: str) -> RawTable:
+def read_workbook(data: bytes, name: str, heads: Collection[str] = ()) -> RawTable:
     """Return the table in a workbook's sheet ``cells``, or in its only sheet that holds anything.
+
+    Parameters
+    ----------
+    heads : collection of str
+        Headings to know the header by.
 
     Raises
     ------
@@ -40,7 +46,7 @@ def read_workbook(data: bytes, name: str) -> RawTable:
     place = f"{name}, sheet '{sheet.title}'"
     values = computed[sheet.title]
     top = [[_text(c.value) for c in row] for row in sheet.iter_rows(max_row=min(sheet.max_row or 1, N_TOP_ROWS))]
-    start = _find_header(top)
+    start = _find_header(top, heads)
     if start is None:
         raise DataInvalid(Problem("is empty", todo="Write a header and one row a cell", file=place))
     header = list(top[start])
@@ -83,14 +89,18 @@ def _choose_sheet(book: Any, name: str) -> Any:
     return filled[0]
 
 
-def _find_header(top: list[list[str]]) -> int | None:
-    """Return the place of the first row with a column ``id``, else of the first with two texts or more."""
+def _find_header(top: list[list[str]], heads: Collection[str]) -> int | None:
+    """Return the place of the row with most of the heads, else of the first with ``id``, else with most texts."""
+    known = [sum(text in heads for text in row) for row in top]
+    if any(known):
+        return known.index(max(known))
     for place, row in enumerate(top):
         if "id" in row:
             return place
+    # A title has fewer texts than a header, and a row of data mostly numbers.
+    texts = [sum(bool(text) and not text.lstrip("+-").replace(".", "").isdigit() for text in row) for row in top]
     filled = [place for place, row in enumerate(top) if any(row)]
-    wide = [place for place in filled if sum(map(bool, top[place])) > 1]
-    return wide[0] if wide else filled[0] if filled else None
+    return max(filled, key=lambda place: (texts[place], -place), default=None)
 
 
 def _refuse_merged(sheet: Any, header_row: int, width: int, place: str) -> None:

@@ -65,6 +65,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "status": (campaigns.status, None),
     "fail": (results.fail, results.CELL),
     "correct": (results.correct, results.CHANGE),
+    "history": (results.history, results.HISTORY),
     "discard-run": (results.discard_run, results.RUN),
     "add": (results.add, results.ADD),
     "edit": (results.edit, results.CHANGE),
@@ -81,7 +82,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
 }
 _GROUPS = {
     "study": (study.group, "Run an optimisation study by itself."),
-    "cells": (cells.group, "Reported cells: list, show, check."),
+    "cells": (cells.group, "Tables of cells: list, show, check, import."),
     "config": (config.group, "Campaign files: check, schema."),
     "ledger": (ledger.group, "The record of a campaign: check, backup, restore."),
 }

@@ -1,4 +1,4 @@
-"""``pvdopt cells``: look at reported cells, and check a table of cells."""
+"""``pvdopt cells``: look at reported cells, check a table of cells, and record a foreign one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson
+from pvdopt.cli.arguments import (
+    AsCsv,
+    AsJson,
+    Confirm,
+    DryRun,
+    Words,
+    open_campaign,
+    split_words,
+    take_folder,
+    with_usage,
+)
 from pvdopt.errors import DataInvalid, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -131,6 +141,58 @@ def check(
     )
     if n_errors:
         raise typer.Exit(DataInvalid.exit_code)
+
+
+@group.command("import", cls=with_usage("[FOLDER] FILE"))
+def import_cells(
+    words: Words,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OWN=THEIRS:UNIT",
+            help='Which column is which, e.g. --map "thickness_um=Film:nm" --map sample=Probe; numbers need a unit.',
+        ),
+    ] = None,
+    meanings: Annotated[
+        list[str] | None,
+        typer.Option("--word", metavar="COLUMN:THEIRS=OURS", help='What a word means, e.g. "electrolyte:LPO=Lipon".'),
+    ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="What holds for every row, e.g. --set electrolyte=Lipon."),
+    ] = None,
+    ignored: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="THEIRS", help="A column that is not read; repeatable.")
+    ] = None,
+    confirm: Confirm = False,
+    accept_good_rows: Annotated[
+        bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record a sheet with headings and units of your own.
+
+    Its columns are mapped once; the campaign's folder keeps the mapping, and the next sheet with these headings needs
+    none (pvdopt record reads it too). Numbers are converted, and nothing is guessed. A row is a cell of the campaign by
+    its id, or else one of the lab's own with its whole recipe.
+    """
+    from pvdopt.cli.results import print_report
+    from pvdopt.column_mapping import make_mapping
+
+    folder, (file,) = take_folder(words, 1, "[FOLDER] FILE")
+    stray, held = split_words(constants or [])
+    if stray:
+        raise UsageError(f"--set {stray[0]}: must read NAME=VALUE, such as --set electrolyte=Lipon.")
+    with open_campaign(folder) as campaign:
+        mapping = None
+        if maps or meanings or held or ignored:
+            mapping = make_mapping(maps or [], meanings or [], held, ignored or [], campaign.fields)
+        report = campaign.import_cells(
+            file, mapping, confirm=confirm, accept_good_rows=accept_good_rows, dry_run=dry_run
+        )
+    print_report(report, folder, as_json)
 
 
 def _read(file: Path | None) -> CellTable:

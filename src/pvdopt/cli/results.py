@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,19 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsJson, Confirm, DryRun, Words, open_campaign, split_words, take_folder
+from pvdopt.cli.arguments import AsCsv, AsJson, Confirm, DryRun, Words, open_campaign, split_words, take_folder
 from pvdopt.cli.proposals import print_forecast
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
     from pvdopt.campaign import PredictionScore, RecordReport
 
+#: Ids as the ledger gives them.
+_CELL_ID = re.compile(r"[PC]\d{3,}")
 #: What the words of each command are.
 RECORD = "[FOLDER] FILE | - | ID [NAME=VALUE ...]"
 CHANGE = "[FOLDER] ID NAME=VALUE ..."
 ADD = "[FOLDER] NAME=VALUE ..."
 CELL = "[FOLDER] ID"
 RUN = "[FOLDER] RUN"
+HISTORY = "[FOLDER] [ID]"
+
+OptionalWords = Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)]
 
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
 
@@ -85,14 +91,48 @@ def print_report(report: RecordReport, folder: Path, as_json: bool) -> None:
 def add(
     words: Words,
     remark: Annotated[str | None, typer.Option(help="Why this cell.")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Add a cell of the lab's own, and print its id."""
+    """Add a cell of the lab's own, and predict it.
+
+    The prediction is kept: once the cell is measured it says how well it was foreseen, as for a proposal.
+    """
     plain, recipe = split_words(words)
     if not recipe:
         raise UsageError(f"Expected here: {ADD}")
     folder, _ = take_folder(plain, 0, ADD)
     with open_campaign(folder) as campaign:
-        print(campaign.add(recipe, remark))
+        forecast = campaign.add_predicted(recipe, remark, dry_run=dry_run)
+        print_forecast(campaign, forecast, output.choose_form(as_json))
+    if dry_run:
+        output.say("Nothing was written (--dry-run).")
+    else:
+        output.say(
+            f"Next: make it, then  pvdopt record {folder.as_posix()} {forecast.frame['id'].iloc[0]} NAME=VALUE ..."
+        )
+
+
+def history(
+    words: OptionalWords = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show what was said of a cell, or of all.
+
+    Who said it and when, and what a correction or a later reading replaced.
+    """
+    given = list(words or [])
+    cell = given.pop() if given and _CELL_ID.fullmatch(given[-1]) else None
+    folder, _ = take_folder(given, 0, HISTORY)
+    with open_campaign(folder) as campaign:
+        lines = campaign.history(cell)
+    form = output.choose_form(as_json, as_csv)
+    rows = [
+        {**vars(line), "time": line.time if form != "table" else line.time[:16].replace("T", " ")} for line in lines
+    ]
+    columns = ["time", "author", "cell", "what", "why"]
+    output.print_rows(rows, columns, form, wrap=["what", "why"])
 
 
 def veto(
