@@ -68,6 +68,8 @@ class Beliefs:
         Reference point of the hypervolume, if the campaign has fixed one.
     runs, cost
         Kinds of run that cells share, and what a cell takes beside them.
+    least_gain_per_hour : float or None
+        What a batch has to gain in an hour to be worth it.
     """
 
     space: SearchSpace
@@ -81,6 +83,7 @@ class Beliefs:
     reference: Mapping[str, float] | None = None
     runs: tuple[Run, ...] = ()
     cost: Hours | None = None
+    least_gain_per_hour: float | None = None
 
     def make(self) -> OutcomeModels:
         """Return models of all objectives, not fitted yet."""

@@ -246,6 +246,7 @@ class Campaign:
             store=None if self.folder is None else ModelStore(self.folder / MODELS_FOLDER),
             runs=tuple(self.config.runs()),
             cost=self.config.cost(),
+            least_gain_per_hour=self.config.least_gain_per_hour,
         )
 
     def _writer(self, what: str) -> Ledger:
@@ -263,6 +264,7 @@ class Campaign:
         candidates: pd.DataFrame | str | Path | None = None,
         budget: HourBudget | str | Sequence[str] | None = None,
         sampler: str | None = None,
+        until_advice: bool = False,
         dry_run: bool = False,
         seed: int | None = None,
     ) -> Suggestion:
@@ -280,6 +282,8 @@ class Campaign:
             Hours that runs and cells may take: ``"20 h"`` in all, ``"deposition=8 h"`` in the runs of one kind.
         sampler : str, optional
             Who chooses, in place of the campaign file's.
+        until_advice : bool
+            Record nothing where the advice that comes with the proposals is to stop.
         seed : int, optional
             In place of the campaign file's.
 
@@ -308,6 +312,7 @@ class Campaign:
             candidates=listed,
             budget=read_budget(budget, beliefs) if budget is not None else None,
             sampler=sampler or self.config.sampler,
+            until_advice=until_advice,
         )
         return suggest(beliefs, own, wanted, None if dry_run else self.ledger)
 

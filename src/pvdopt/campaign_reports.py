@@ -13,6 +13,7 @@ from pvdopt.ledger.values import Outcome, Scalar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pvdopt.advice import Advice
     from pvdopt.direction import DirectionSummary, PairCheck
     from pvdopt.explain import NearCell
     from pvdopt.skill_report import FamilySkill, PermutedControl
@@ -77,6 +78,8 @@ class Suggestion:
         ``hours``, what each cell adds.
     hours : mapping or None
         Hours of the batch: ``total``, and those of each kind of run.
+    advice : Advice or None
+        Whether to go on, with its figures; and the same in a sentence.
     """
 
     frame: pd.DataFrame
@@ -93,6 +96,8 @@ class Suggestion:
     n_reported: int
     runs: list[PlannedRun] = field(default_factory=list)
     hours: Mapping[str, float] | None = None
+    advice: Advice | None = None
+    advice_sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -416,6 +421,10 @@ class Status:
         When it was last chosen anew.
     evaluator : str or None
         What measures in place of a laboratory, if anything does.
+    advice : str or None
+        Whether to go on, as of the last proposals.
+    advice_lag : int
+        Cells with an outcome that came since.
     """
 
     name: str
@@ -432,6 +441,8 @@ class Status:
     retrained: str | None
     evaluator: str | None
     notes: list[str]
+    advice: str | None = None
+    advice_lag: int = 0
 
 
 @dataclass(frozen=True)

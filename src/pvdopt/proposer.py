@@ -23,6 +23,7 @@ from pvdopt.holding import Held
 from pvdopt.objectives import OUTCOME_UNITS, Objective
 from pvdopt.observed import check_observed, known_recipes, read_recipes, row_digests, sort_out
 from pvdopt.reasons import Grounds, Purpose, choose_purpose, write_reason
+from pvdopt.replicates import N_MEASURED, swap_in_replicates
 from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs
 from pvdopt.search import Search
 from pvdopt.space import SearchSpace
@@ -69,6 +70,8 @@ class Proposer:
         Makes the models that predict outcomes; by default :class:`pvdopt.surrogates.outcomes.OutcomeModels`.
     reference : mapping, optional
         Reference point of the hypervolume, fixed when a campaign began; by default :meth:`reference` finds it.
+    replicates : bool
+        Whether a recipe may be proposed once more where noise holds the ranking back.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class Proposer:
         *,
         models: Callable[[], Models] | None = None,
         reference: Mapping[str, float] | None = None,
+        replicates: bool = True,
     ) -> None:
         names = [o.name for o in objectives]
         if not names or len(set(names)) < len(names) or any(n in space for n in names):
@@ -99,6 +103,7 @@ class Proposer:
         self.goals, self.limits = split_objectives(self.objectives)
         self._make_models = models or self._default_models
         self._fixed_reference = dict(reference or {})
+        self.replicates = replicates
 
     def _default_models(self) -> Models:
         # Imported here, so that importing the proposer does not load the surrogates.
@@ -196,6 +201,9 @@ class Proposer:
                 search.by_gain(gain, n_left)
             elif n_left:
                 choose_batch(search, gain, plan, n_left, budget)
+            if self.replicates and listed is None and n_seen >= N_MEASURED:
+                before = self._plan(opened)
+                swap_in_replicates(search, gain, models, self.objectives, reference, rng, before, budget)
         if not search.choices:
             self._explain_nothing(search, budget, rng)
         batch = self._describe(search, models, gain, reference)
@@ -402,6 +410,7 @@ class Proposer:
                 chance=float(chance[k]),
                 meets=None if meets is None else float(meets[k]),
                 is_first=c.is_first,
+                rival=c.rival,
                 is_reported=self.is_informed and len(search.known.measured) == 0,
             )
             for k, c in enumerate(search.choices)

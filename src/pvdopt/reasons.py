@@ -28,6 +28,9 @@ class Grounds:
         Chance of a usable cell.
     meets : float or None
         Chance that the constraints on outcomes hold for the cell; None without any.
+    rival : float or None
+        Of a replicate: what the new recipe in whose place it stands was expected to teach; ``gain`` then is what the
+        replicate is expected to.
     is_first : bool
         Whether it belongs to the first design, chosen for its distance to what is known.
     is_reported : bool
@@ -41,6 +44,7 @@ class Grounds:
     chance: float
     meets: float | None
     is_first: bool = False
+    rival: float | None = None
     is_reported: bool = False
 
 
@@ -85,6 +89,11 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) ->
         return (
             "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this laboratory"
         )
+    if purpose == "replicate" and grounds.rival is not None:
+        return (
+            f"Replicate: {_figures(grounds.medians, goals)} predicted, among the best so far, and cells of one recipe "
+            "differ too much to say which is the best"
+        )
     if purpose == "replicate":
         return "Replicate: made before and still the most useful cell to make, to tell its effect from noise"
     if grounds.is_first:
@@ -111,9 +120,23 @@ def _quantity(value: float, unit: str | None) -> str:
 
 
 def _gain(grounds: Grounds, goals: Sequence[Objective]) -> str:
+    if grounds.rival is not None and grounds.gain is not None:
+        return (
+            f"expected to better that choice by {_worth(grounds.gain, grounds, goals)}, the new recipe in whose "
+            f"place it stands by {_worth(grounds.rival, grounds, goals)}"
+        )
     if len(goals) == 1 and grounds.gain is not None:
         return f"expected gain {_quantity(grounds.gain, goals[0].unit)}"
     if grounds.share is None:
         return "nothing achieved yet to compare the gain with"
     whose = "of those reported recipes" if grounds.is_reported else "achieved"
     return f"expected gain {100.0 * grounds.share:.3g} % of the hypervolume {whose}"
+
+
+def _worth(value: float, grounds: Grounds, goals: Sequence[Objective]) -> str:
+    """Return a gain in the objective's unit, or as a share of the hypervolume achieved."""
+    if len(goals) == 1:
+        return _quantity(value, goals[0].unit)
+    if grounds.share is None or not grounds.gain:
+        return f"{value:.3g}"
+    return f"{100.0 * grounds.share * value / grounds.gain:.3g} % of the hypervolume achieved"

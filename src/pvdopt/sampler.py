@@ -270,7 +270,8 @@ class SurrogateSampler(BaseSampler):
         }
 
     def _proposer(self, space: SearchSpace, objectives: Sequence[Objective]) -> Proposer:
-        return Proposer(space, objectives, self.evidence, seed=self._seed)
+        # Most studies are of functions that give the same value again: a trial made twice teaches nothing there.
+        return Proposer(space, objectives, self.evidence, seed=self._seed, replicates=False)
 
     def _objectives(self, study: Study) -> tuple[Objective, ...]:
         """Return the objectives, those with a direction in the order of the study's values."""

@@ -53,6 +53,8 @@ class Choice:
         Its position among the candidates, -1 without a list of them.
     gain : float or None
         Expected gain times the chances, where that is what chose it.
+    rival : float or None
+        Of a replicate: what the new recipe in whose place it stands was expected to teach, in the unit of ``gain``.
     """
 
     recipe: pd.DataFrame
@@ -60,6 +62,7 @@ class Choice:
     gain: float | None = None
     is_first: bool = False
     is_baseline: bool = False
+    rival: float | None = None
 
 
 class Search:
@@ -143,6 +146,15 @@ class Search:
     def may_vary(self) -> bool:
         """Whether recipes may be made up, and are not those of a list."""
         return self._listed is None
+
+    def keep_held(self, recipes: pd.DataFrame) -> pd.DataFrame:
+        """Return those recipes that have the settings held."""
+        if self._held is None:
+            return recipes
+        alike = np.ones(len(recipes), dtype=bool)
+        for name, value in self._held.fix.items():
+            alike &= (recipes[name] == value).to_numpy()
+        return recipes[alike]
 
     def keep_new(self, recipes: pd.DataFrame, pool: pd.DataFrame) -> pd.DataFrame:
         """Return those recipes that may be made, differ from each other, and are neither taken nor in a pool."""

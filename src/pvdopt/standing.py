@@ -34,6 +34,9 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
     used = sum(c.status not in ("proposed", "made", "vetoed") for c in cells)
     notes = [f"run {run} is discarded: {why}" for run, why in state.discarded_runs.items()]
     budget = studies[-1].get("budget") if studies else None
+    told = [c.proposal["advice"] for c in cells if c.proposal.get("advice")]
+    advice = told[-1] if told else {}
+    n_measured = sum(c.status in ("partial", "complete") for c in cells)
     return Status(
         name=name,
         folder=folder,
@@ -51,6 +54,8 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         retrained=state.retrained[-1].time if state.retrained else None,
         evaluator=studies[-1]["evaluator"] if studies else None,
         notes=notes,
+        advice=advice["sentence"] if advice else None,
+        advice_lag=max(0, n_measured - int(advice.get("n_own") or 0)) if advice else 0,
     )
 
 

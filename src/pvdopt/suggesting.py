@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pvdopt.advice import Advice, advise, say_advice
 from pvdopt.beliefs import (
     INTERVAL,
     Beliefs,
@@ -30,6 +31,7 @@ from pvdopt.errors import ConfigInvalid, DataInvalid, NothingToPropose, Problem,
 from pvdopt.holding import narrow_space
 from pvdopt.ledger.changes import not_editable
 from pvdopt.ledger.values import unknown_cell
+from pvdopt.observed import check_observed, sort_out
 from pvdopt.own_cells import OwnCells
 from pvdopt.recipe_reading import require_complete
 from pvdopt.runs import HourBudget, OpenRun
@@ -140,13 +142,17 @@ def choose_by_optuna(
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for: how many cells (0: as many as the budget has room for), from where, chosen by whom."""
+    """What is asked for: how many cells (0: as many as the budget has room for), from where, chosen by whom.
+
+    With ``until_advice`` nothing is recorded once the advice is to stop.
+    """
 
     n: int
     fix: Mapping[str, Any]
     candidates: pd.DataFrame | None
     budget: HourBudget | None
     sampler: str
+    until_advice: bool = False
 
 
 def read_budget(given: HourBudget | str | Sequence[str], beliefs: Beliefs) -> HourBudget:
@@ -205,6 +211,10 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
     leans_on, warnings = lean_on(beliefs, frame)
     fingerprint = beliefs.fingerprint()
     ids: list[str | None] = [None] * len(frame)
+    advice = _advise(beliefs, own, frame)
+    sentence = say_advice(advice)
+    if wanted.until_advice and advice.word == "stop":
+        ledger = None
     lab = beliefs.lab_standing() if beliefs.evidence is not None and len(beliefs.observed) else {}
     if ledger is not None:
         batch = 1 + max((int(c.proposal.get("batch") or 0) for c in state.cells.values()), default=0)
@@ -214,6 +224,7 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         same |= {"specification": beliefs.specification, "fixed_by_hand": dict(wanted.fix)}
         if lab:
             same["lab"] = lab
+        same["advice"] = {**advice.to_json(), "sentence": sentence}
         rows = [{**same, **row} for row in proposal_rows(beliefs, frame)]
         ids = list(ledger.add_proposals(rows, expected=state.n_facts))
     frame.insert(0, "id", pd.Series(ids, index=frame.index, dtype=object))
@@ -234,7 +245,37 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         n_reported=n_reported(beliefs),
         runs=_planned_runs(beliefs, own, frame),
         hours=frame.attrs.get("hours"),
+        advice=advice,
+        advice_sentence=sentence,
     )
+
+
+def _advise(beliefs: Beliefs, own: OwnCells, frame: pd.DataFrame) -> Advice:
+    """Return whether this batch is worth making; recipes to replicate by the ids of their cells."""
+    space, objectives = beliefs.space, beliefs.objectives
+    table = check_observed(beliefs.observed, space, objectives, beliefs.evidence)
+    known = sort_out(table, space.frame([]), space, objectives)
+    told = frame.attrs.get("reference") or beliefs.reference or beliefs.proposer().reference(beliefs.observed)
+    reference = np.array([o.sign * told[o.name] for o in objectives if not o.is_constraint])
+    n_own = int(table[[o.name for o in objectives]].notna().any(axis=1).sum())
+    hours = frame.attrs.get("hours")
+    advice = advise(
+        beliefs.fitted(),
+        objectives,
+        reference,
+        known.measured,
+        frame,
+        n_own=n_own,
+        hours=None if hours is None else hours["total"],
+        least_per_hour=beliefs.least_gain_per_hour,
+        seed=beliefs.seed,
+    )
+    if not advice.replicate:
+        return advice
+    made = beliefs.observed
+    keys = space.keys(space.snap(made[list(space.names)]))
+    wanted = {space.keys(frame.iloc[[k]])[0] for k in advice.replicate}
+    return replace(advice, replicate=[str(name) for name, key in zip(made.index, keys, strict=True) if key in wanted])
 
 
 def _choose_wanted(beliefs: Beliefs, own: OwnCells, wanted: Wanted) -> tuple[pd.DataFrame, list[str]]:

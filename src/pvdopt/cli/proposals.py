@@ -88,6 +88,8 @@ def suggest(
         else:
             _print_suggestion(campaign, suggestion)
         output.say_notes(suggestion.notes)
+        if suggestion.advice_sentence:
+            output.say(f"Advice: {suggestion.advice_sentence}")
         if sheet is not None:
             write(campaign, sheet, [str(id_) for id_ in suggestion.frame["id"]])
         else:
@@ -297,6 +299,7 @@ def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str,
         "fixed": suggestion.fixed,
         "runs": suggestion.runs,
         "hours": suggestion.hours,
+        "advice": suggestion.advice and {**vars(suggestion.advice), "sentence": suggestion.advice_sentence},
         "proposals": cells,
         "notes": suggestion.notes,
     }
