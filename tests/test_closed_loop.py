@@ -12,14 +12,9 @@ import pytest
 
 from campaigns import PLAIN, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
-from pvdopt.closed_loop import (
-    ClosedLoop,
-    CommandEvaluator,
-    Request,
-    SurrogateEvaluator,
-    VirtualLabEvaluator,
-)
+from pvdopt.closed_loop import ClosedLoop
 from pvdopt.errors import DataInvalid, UsageError
+from pvdopt.evaluators import CommandEvaluator, Request, SurrogateEvaluator, VirtualLabEvaluator
 
 #: A rig: gloss peaks at speed 6, wet; the highest speed breaks the film.
 RIG = """
@@ -166,7 +161,8 @@ def test_a_rig_that_fails_makes_a_lab_error_with_its_last_words(
     plain: Campaign, tmp_path: Path, text: str, cause: str
 ) -> None:
     report = ClosedLoop(plain, make_rig(tmp_path, text, timeout_s=0.5), 1).run()
-    assert (report.evaluations, report.failed) == (1, 1)
+    # A mishap says nothing of the recipe: it is no evaluation.
+    assert (report.evaluations, report.failed, report.lab_errors) == (0, 5, 5)
     cell = plain.own_cells().state.cells["P001"]
     assert (cell.outcome_class, cell.stage, cell.cause) == ("lab_error", "evaluation", cause)
 
@@ -176,6 +172,55 @@ def test_a_rig_that_always_fails_is_taken_to_be_broken(plain: Campaign, tmp_path
     assert (report.stopped, report.done_now) == ("evaluator_fails", 5)
     assert "look at the command" in report.notes[0]
     assert report.notes[0].endswith("The last one: exit code 1: no vacuum")
+
+
+FLAKY = """
+import json, pathlib, sys
+asked = json.load(sys.stdin)
+tries = pathlib.Path(__file__).with_name(asked["id"] + ".tries")
+n = len(tries.read_text()) if tries.exists() else 0
+tries.write_text("x" * (n + 1))
+if n < 2:
+    sys.exit("no vacuum")
+print(json.dumps({"gloss": asked["recipe"]["speed"]}))
+"""
+
+
+def test_a_program_that_failed_is_run_again_as_often_as_asked(plain: Campaign, tmp_path: Path) -> None:
+    make_rig(tmp_path, FLAKY)
+    rig = CommandEvaluator([sys.executable, str(tmp_path / "rig.py")], 60.0, retries=2)
+    report = ClosedLoop(plain, rig, 2, sampler="random").run()
+    assert (report.evaluations, report.lab_errors, report.failed) == (2, 0, 0)
+    assert (tmp_path / "P001.tries").read_text() == "xxx"
+    # Two tries do not do.
+    for path in tmp_path.glob("*.tries"):
+        path.unlink()
+    rig = CommandEvaluator([sys.executable, str(tmp_path / "rig.py")], 60.0, retries=1)
+    found = rig.evaluate(Request("P009", {"speed": 3}, {}))
+    assert found == {"outcome_class": "lab_error", "stage": "evaluation", "cause": "exit code 1: no vacuum (attempt 2)"}
+    with pytest.raises(UsageError, match="retries of a command must be 0 or more"):
+        CommandEvaluator("rig", retries=-1)
+
+
+def test_a_mishap_counts_for_no_evaluation_and_may_be_made_again(plain: Campaign) -> None:
+    class Clumsy:
+        name = "command"
+        is_simulated = False
+        asked = 0
+
+        def evaluate(self, request: Request) -> Mapping[str, object]:
+            self.asked += 1
+            return {"outcome_class": "lab_error"} if self.asked % 2 else {"gloss": 1.0 * self.asked}
+
+    report = ClosedLoop(plain, Clumsy(), 3, sampler="random").run()
+    assert (report.evaluations, report.lab_errors, report.done_now, report.stopped) == (3, 3, 6, "budget")
+    status = plain.status()
+    assert status.budget is not None
+    assert (status.budget.used, status.budget.left) == (3, 0)
+    assert [step.n for step in report.curve] == [1, 2, 3]
+    assert [step.best for step in report.curve] == [2.0, 4.0, 6.0]
+    assert report.best[0].value == 6.0
+    assert report.why == "the budget of 3 evaluations is spent"
 
 
 def test_a_command_that_cannot_be_started_is_the_callers_mistake(plain: Campaign) -> None:
@@ -206,6 +251,73 @@ def test_a_space_that_is_used_up_ends_the_loop(plain: Campaign, tmp_path: Path) 
 
     report = ClosedLoop(plain, Instant(), 30, 18).run()
     assert (report.stopped, report.evaluations) == ("nothing_to_propose", 18)
+
+
+class Counting:
+    """Gives what a function of the recipe says."""
+
+    name = "command"
+    is_simulated = False
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def evaluate(self, request: Request) -> Mapping[str, object]:
+        return {"gloss": self.function(request.recipe)}
+
+
+HOURLY = PLAIN + '[runs.coating]\nshares = ["speed"]\nplaces = 2\nhours = 4\n'
+
+
+def test_a_budget_of_hours_ends_a_study_and_is_kept_over_breaks(tmp_path: Path) -> None:
+    with make_plain(tmp_path / "plain", HOURLY) as campaign:
+        rig = Counting(lambda recipe: 50 - (recipe["speed"] - 6) ** 2)
+        first = ClosedLoop(campaign, rig, None, 2, hours=9.5).run()
+        # Two coatings of 4 h and two cells of half an hour; the rest is too little for another coating.
+        assert (first.stopped, first.evaluations, first.hours) == ("budget", 2, pytest.approx(9.0))
+        assert ClosedLoop(campaign, rig, None, 2, hours=9.5).run().done_now == 0
+        budget = campaign.status().budget
+        assert budget is not None
+        assert (budget.cells, budget.hours, budget.hours_used) == (None, 9.5, pytest.approx(9.0))
+        assert ClosedLoop(campaign, rig, 4, 2, hours=30).run().evaluations == 4
+    with make_plain(tmp_path / "other") as bare, pytest.raises(UsageError, match="how long things take"):
+        ClosedLoop(bare, rig, None, hours=9.5)
+
+
+def test_a_study_ends_where_the_advice_is_to_stop(tmp_path: Path) -> None:
+    text = PLAIN.replace("step = 1\n", "step = 0.1\n")
+    with make_plain(tmp_path / "plain", text) as campaign:
+        rig = Counting(lambda recipe: 50 - (recipe["speed"] - 6) ** 2)
+        report = ClosedLoop(campaign, rig, 40, 2, until_advice=True).run()
+        assert report.stopped == "advice"
+        assert 8 <= report.evaluations < 40
+        assert report.best[0].value > 49.5
+        assert report.notes[-1].startswith("Stop: the next batch is expected to gain")
+        # Nothing is left waiting, and asking again gives the same answer.
+        assert not campaign.status().pending
+        before = digest(campaign)
+        assert ClosedLoop(campaign, rig, 40, 2, until_advice=True).run().stopped == "advice"
+        assert digest(campaign) == before
+    with make_plain(tmp_path / "other") as bare, pytest.raises(UsageError, match="needs an end"):
+        ClosedLoop(bare, rig, None)
+
+
+def test_five_cracked_cells_are_no_broken_rig(plain: Campaign, tmp_path: Path) -> None:
+    rig = make_rig(tmp_path, 'print(\'{"outcome_class": "cracked"}\')\n')
+    report = ClosedLoop(plain, rig, 7, sampler="random").run()
+    assert (report.stopped, report.evaluations, report.failed) == ("budget", 7, 7)
+    assert report.curve[-1].best is None
+
+
+def test_cells_are_shown_as_they_were_made(plain: Campaign) -> None:
+    plain.suggest(1, fix={"speed": 9})
+    plain.record({"id": "P001", "speed": 9.4, "gloss": 10}, confirm=True)
+    assert plain.pareto(believed=False)["speed"].tolist() == [9.4]
+    found = plain.best()
+    assert found.measured[0].recipe["speed"] == 9.4
+    # What can be set again is what is believed of.
+    assert found.believed[0].recipe["speed"] == 9
+    assert any("nearest recipe that can be set" in note for note in found.notes)
 
 
 # -- simulations -----------------------------------------------------------------------------------------------------

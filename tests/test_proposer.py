@@ -45,6 +45,8 @@ def _from(low):
 
 
 def simple(space, objectives, seed=0, **more):
+    # The functions here have no noise: nothing is learnt by making a recipe once more.
+    more.setdefault("replicates", False)
     return Proposer(space, objectives, seed=seed, models=lambda: SimpleModels(space, objectives), **more)
 
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pvdopt.campaign import Campaign
     from pvdopt.cell_checks import check_cells
     from pvdopt.cells import CellTable, read_cells, reported_cells
-    from pvdopt.closed_loop import ClosedLoop, CommandEvaluator, SurrogateEvaluator, VirtualLabEvaluator
+    from pvdopt.closed_loop import ClosedLoop
     from pvdopt.config import CampaignConfig, load_config
     from pvdopt.constraints import Between, Exclude, Limit, LinearSum
     from pvdopt.errors import Problem, PvdoptError
+    from pvdopt.evaluators import CommandEvaluator, SurrogateEvaluator, VirtualLabEvaluator
     from pvdopt.evidence import Evidence
     from pvdopt.ledger import Ledger
     from pvdopt.objectives import Objective, Protocol
@@ -42,7 +43,7 @@ _HOMES = {
     "Categorical": "parameters",
     "CellTable": "cells",
     "ClosedLoop": "closed_loop",
-    "CommandEvaluator": "closed_loop",
+    "CommandEvaluator": "evaluators",
     "Continuous": "parameters",
     "Evidence": "evidence",
     "Exclude": "constraints",
@@ -59,9 +60,9 @@ _HOMES = {
     "Run": "runs",
     "SearchSpace": "space",
     "Stepped": "parameters",
-    "SurrogateEvaluator": "closed_loop",
+    "SurrogateEvaluator": "evaluators",
     "SurrogateSampler": "sampler",
-    "VirtualLabEvaluator": "closed_loop",
+    "VirtualLabEvaluator": "evaluators",
     "check_cells": "cell_checks",
     "load_config": "config",
     "read_cells": "cells",

@@ -25,6 +25,8 @@ N_TO_JUDGE = 8
 #: A batch that is expected to gain less than this share of what cells of one recipe differ by is not worth it
 #: (judgement; studies/stop_advice measures what it costs).
 SHARE_OF_NOISE = 0.25
+#: A replicate that is expected to better the choice of the best by less than this share of it does not matter either.
+SHARE_TO_LEARN = 0.1
 #: Joint draws of what is made and proposed.
 N_DRAWS = 512
 
@@ -96,7 +98,7 @@ def advise(
     made : DataFrame
         Allowed recipes with an outcome.
     batch : DataFrame
-        What would be made next: the space's columns, ``usable_chance`` and ``purpose``.
+        What would be made next: the space's columns, ``usable_chance``, ``purpose`` and ``acquisition``.
     n_own : int
         Cells with an outcome.
     hours : float, optional
@@ -114,12 +116,13 @@ def advise(
     found = _expect(models, objectives, reference, made, batch, names, seed)
     if found is None:
         return nothing
-    gain, noise, chance = found
+    gain, noise, chance, unit_size = found
     again = [int(k) for k in np.flatnonzero((batch["purpose"] == "replicate").to_numpy())]
+    taught = unit_size * float(batch["acquisition"].iloc[again].max()) if again else 0.0
     word: Word = "go on"
     if n_own >= N_TO_JUDGE:
         is_cheap = least_per_hour is None or not hours or gain / hours >= least_per_hour
-        if again:
+        if taught >= SHARE_TO_LEARN * noise:
             word = "replicate"
         elif gain < SHARE_OF_NOISE * noise or not is_cheap:
             word = "stop"
@@ -134,8 +137,11 @@ def _expect(
     batch: pd.DataFrame,
     names: list[str],
     seed: int,
-) -> tuple[float, float, float] | None:
-    """Return gain, noise, and the chance that the gain is beyond the noise; None where nothing is achieved."""
+) -> tuple[float, float, float, float] | None:
+    """Return gain, noise, the chance that the gain is beyond the noise, and what a unit of gain stands for.
+
+    None where nothing is achieved.
+    """
     goals, limits = split_objectives(objectives)
     predictions = models.predict(made)
     meets = log_chance_to_meet(predictions, limits) >= np.log(0.5)
@@ -157,7 +163,7 @@ def _expect(
     if len(goals) == 1:
         values = np.where(counts, points[:, :, 0], -np.inf)
         gains = values.max(axis=1) - values[:, : len(best)].max(axis=1)
-        return float(gains.mean()), noise, float((gains > noise).mean())
+        return float(gains.mean()), noise, float((gains > noise).mean()), 1.0
     now = hypervolume(signed_medians(models.predict(made.iloc[best]), goals), reference)
     if not now > 0:
         return None
@@ -167,7 +173,8 @@ def _expect(
             for p, c in zip(points, counts, strict=True)
         ]
     )
-    return float(100.0 * gains.mean() / now), 100.0 * noise / now, float((gains > noise).mean())
+    size = 100.0 / now
+    return float(size * gains.mean()), size * noise, float((gains > noise).mean()), size
 
 
 def say_advice(advice: Advice) -> str:

@@ -619,8 +619,10 @@ class Campaign:
         """Let none of a run's cells count; return whether that was news."""
         return self._writer("discard-run").discard_run(run, why)
 
-    def begin_study(self, evaluator: str, is_simulated: bool, budget: int) -> OwnCells:
-        """Note that an evaluator measures from now on, up to a budget; return the cells so far.
+    def begin_study(
+        self, evaluator: str, is_simulated: bool, budget: int | None, hours: float | None = None
+    ) -> OwnCells:
+        """Note that an evaluator measures from now on, up to a budget of cells or hours; return the cells so far.
 
         Raises
         ------
@@ -633,7 +635,14 @@ class Campaign:
         if is_simulated and own.simulated_by is None and own.counting():
             must = "holds measured cells, with which simulated ones must not be mixed"
             raise DataInvalid(Problem(must, todo="Begin a campaign of its own", file=str(self.folder)))
-        payload = {"event": "study", "evaluator": evaluator, "is_simulated": is_simulated, "budget": budget}
+        payload: dict[str, object] = {
+            "event": "study",
+            "evaluator": evaluator,
+            "is_simulated": is_simulated,
+            "budget": budget,
+        }
+        if hours is not None:
+            payload["hours"] = hours
         if not any(dict(fact.payload) == payload for fact in own.state.notes):
             ledger.add_note(payload, expected=own.state.n_facts)
         return self.own_cells()

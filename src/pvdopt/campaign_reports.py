@@ -356,11 +356,21 @@ class ResultCell:
 
 @dataclass(frozen=True)
 class Budget:
-    """Evaluations that were planned and done."""
+    """Evaluations that were planned and done; what a mishap spoilt is none.
 
-    cells: int
+    Attributes
+    ----------
+    cells, used, left : int or None
+        None where only hours are planned.
+    hours, hours_used : float or None
+        Likewise of runs and cells.
+    """
+
+    cells: int | None
     used: int
-    left: int
+    left: int | None
+    hours: float | None = None
+    hours_used: float | None = None
 
 
 @dataclass(frozen=True)

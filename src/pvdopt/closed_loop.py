@@ -1,218 +1,36 @@
 """Suggest, evaluate and record, over and over: a campaign without a hand on the keyboard.
 
-Each result is recorded as soon as it is there, so a loop that was broken off goes on where it stopped: proposals that
-still wait are evaluated first.
+Each result is recorded as soon as it is there, so a loop that was broken off, even by a kill at any moment, goes on
+where it stopped: the ledger knows what is evaluated, and proposals that still wait are evaluated first.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from pvdopt.campaign import Campaign
-from pvdopt.errors import DataInvalid, NothingToPropose, Problem, UsageError
+from pvdopt.errors import BudgetSpent, DataInvalid, NothingToPropose, UsageError
+from pvdopt.evaluators import Evaluator, Request
+from pvdopt.progress import Progressed, progress_curve
+from pvdopt.runs import HourBudget
+from pvdopt.standing import best_measured
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pvdopt.campaign_reports import BestCell
+    from pvdopt.ledger.state import CellState
+    from pvdopt.own_cells import OwnCells
+
 Progress = Callable[[int, int, str], None]
-Stopped = Literal["budget", "nothing_to_propose", "evaluator_fails"]
+Stopped = Literal["budget", "advice", "nothing_to_propose", "evaluator_fails"]
 
-#: Characters of a command's last words that are kept as the cause of its failure.
-N_LAST_WORDS = 500
-#: Evaluations that fail one after the other before the loop takes the command itself to be broken.
+#: Evaluations that end as a lab error one after the other before the loop takes the evaluator itself to be broken.
 N_FAILURES = 5
-
-
-@dataclass(frozen=True)
-class Request:
-    """A cell to be evaluated.
-
-    Attributes
-    ----------
-    recipe : mapping
-        All settings, the fixed ones too; None where one does not apply.
-    protocol : mapping
-        Test conditions at which outcomes are asked.
-    """
-
-    id: str
-    recipe: Mapping[str, Any]
-    protocol: Mapping[str, float]
-
-
-class Evaluator(Protocol):
-    """Whoever makes and measures a cell in place of a person.
-
-    Attributes
-    ----------
-    name : str
-        Tells evaluators apart whose results must not be mixed.
-    is_simulated : bool
-        Whether the results are no measurements.
-    """
-
-    name: str
-    is_simulated: bool
-
-    def evaluate(self, request: Request) -> Mapping[str, object]:
-        """Return the cell's results by the names of a results table: outcomes, settings as made, outcome class."""
-
-
-class CommandEvaluator:
-    """The user's own program: reads a request as JSON, writes results as JSON. It is run without a shell.
-
-    A program that ends with an error or takes too long makes a ``lab_error`` of the cell, with its last words as the
-    cause; a reply that cannot be read stops the loop.
-
-    Parameters
-    ----------
-    command : str or sequence of str
-        A text is split at blanks, with quotes as in a shell.
-    timeout_s : float
-        How long one cell may take, in seconds.
-
-    Raises
-    ------
-    UsageError
-        If there is no program in it, or the time is not positive.
-    """
-
-    name = "command"
-    is_simulated = False
-
-    def __init__(self, command: str | Sequence[str], timeout_s: float = 3600.0) -> None:
-        self.words = _split(command) if isinstance(command, str) else list(command)
-        self.timeout_s = timeout_s
-        if not self.words:
-            raise UsageError("the command to evaluate with is empty.")
-        if not timeout_s > 0:
-            raise UsageError(f"the time a command may take must be above 0 s, got {timeout_s:g}.")
-
-    def evaluate(self, request: Request) -> Mapping[str, object]:
-        """Return what the program replies.
-
-        Raises
-        ------
-        UsageError
-            If it cannot be started.
-        DataInvalid
-            If its reply is no JSON object with results.
-        """
-        asked = json.dumps(vars(request), default=dict, allow_nan=False)
-        try:
-            done = subprocess.run(
-                self.words, input=asked.encode(), capture_output=True, timeout=self.timeout_s, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return _lab_error(f"no reply within {self.timeout_s:g} s")
-        except OSError as error:
-            raise UsageError(f"the command {self.words[0]!r} cannot be started ({error.strerror or error}).") from error
-        if done.returncode != 0:
-            words = done.stderr.decode(errors="replace").strip()[-N_LAST_WORDS:]
-            return _lab_error(f"exit code {done.returncode}: {words}" if words else f"exit code {done.returncode}")
-        return self._read(done.stdout, request.id)
-
-    def _read(self, reply: bytes, cell_id: str) -> Mapping[str, object]:
-        place: dict[str, Any] = {"file": f"reply of {Path(self.words[-1]).name}", "row": cell_id}
-        shown = reply.decode(errors="replace").strip()[:80]
-        try:
-            found = json.loads(reply.decode(), parse_constant=_refuse_constant)
-        except ValueError as error:
-            must = f"must be one JSON object ({error})"
-            todo = 'Write results only, such as {"capacity": 57.2}, and everything else to stderr'
-            raise DataInvalid(Problem(must, shown, todo, **place)) from error
-        if not isinstance(found, dict):
-            raise DataInvalid(Problem("must be a JSON object with results by name", shown, **place))
-        if not any(value is not None for value in found.values()):
-            must = "must hold an outcome or an outcome_class"
-            todo = 'A cell that gave nothing is {"outcome_class": "lab_error"}'
-            raise DataInvalid(Problem(must, shown, todo, **place))
-        if found.get("id") not in (None, cell_id):
-            raise DataInvalid(Problem(f"must be about {cell_id}", str(found["id"]), column="id", **place))
-        return {name: value for name, value in found.items() if name != "id"}
-
-
-def _split(command: str) -> list[str]:
-    if os.name != "nt":
-        return shlex.split(command)
-    # A backslash is part of a path there, and quotes stay around words.
-    return [word.strip('"') for word in shlex.split(command, posix=False)]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-def _lab_error(cause: str) -> dict[str, object]:
-    printable = "".join(c if c.isprintable() else " " for c in cause)
-    return {"outcome_class": "lab_error", "stage": "evaluation", "cause": " ".join(printable.split())}
-
-
-class SurrogateEvaluator:
-    """What a campaign's models believe, without noise: the medians. Gives a predicted Pareto front.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        Whose models are asked: as they are now, and as they stay. Cells that a simulation evaluated teach them
-        nothing.
-    """
-
-    name = "surrogate"
-    is_simulated = True
-
-    def __init__(self, campaign: Campaign) -> None:
-        own = campaign.own_cells()
-        beliefs = campaign.beliefs(own)
-        if own.simulated_by is not None:
-            beliefs = replace(beliefs, observed=beliefs.observed.iloc[:0])
-        self._space = campaign.space
-        self._models = beliefs.fitted()
-
-    def evaluate(self, request: Request) -> Mapping[str, object]:
-        """Return the median of every outcome."""
-        recipe = self._space.frame([request.recipe])
-        return {name: float(p.median()[0]) for name, p in self._models.predict(recipe).items()}
-
-
-class VirtualLabEvaluator:
-    """The virtual laboratory of a seed: a simulator with known truth, with noise, failures and lost tests.
-
-    Parameters
-    ----------
-    seed : int
-        Another seed is another laboratory.
-    """
-
-    is_simulated = True
-
-    def __init__(self, seed: int = 0) -> None:
-        from pvdopt.virtual_lab import VirtualLab
-
-        self.name = f"virtual_lab seed {seed}"
-        self._lab = VirtualLab(seed)
-
-    def evaluate(self, request: Request) -> Mapping[str, object]:
-        """Return what the laboratory makes and measures; the same cell always gives the same."""
-        import pandas as pd
-
-        asked = {**request.protocol, **{n: v for n, v in request.recipe.items() if v is not None}}
-        number = int("".join(c for c in request.id if c.isdigit()) or 0)
-        # Proposals and the lab's own cells are numbered apart.
-        measured = self._lab.measure(pd.DataFrame([asked]), 2 * number + request.id.startswith("C")).iloc[0]
-        results = ("cycles", "capacity", "retention", "outcome_class")
-        told = {n: measured[n] for n in (*asked, *results) if n in results or measured[n] != asked[n]}
-        found = {n: v.item() if hasattr(v, "item") else v for n, v in told.items() if v == v and v is not None}
-        if "retention" not in found:
-            found.pop("cycles", None)
-        return found
+#: Evaluated, whatever came out.
+DONE = ("partial", "complete", "failed", "discarded")
 
 
 @dataclass(frozen=True)
@@ -223,8 +41,19 @@ class LoopReport:
     ----------
     evaluations, done_now, failed : int
         Cells with results in all, those of this call, and those of this call without usable figures.
+    lab_errors : int
+        Cells in all that a mishap spoilt; they are no evaluations.
     resumed : int
         How many of this call's had been proposed before.
+    hours : float or None
+        Of all evaluated cells and their runs, where hours are known.
+    stopped : str
+    why : str
+        The same in a sentence.
+    best : list of BestCell
+        The best measured cell in each respect.
+    curve : list of Progressed
+        How the best, or the hypervolume, grew with the evaluations.
     front : DataFrame
         The recipes no other beats, by their results; see :meth:`pvdopt.campaign.Campaign.pareto`.
     """
@@ -236,48 +65,72 @@ class LoopReport:
     stopped: Stopped
     front: pd.DataFrame
     notes: list[str]
+    lab_errors: int = 0
+    hours: float | None = None
+    why: str = ""
+    best: list[BestCell] = field(default_factory=list)
+    curve: list[Progressed] = field(default_factory=list)
 
 
 class ClosedLoop:
-    """Runs a campaign on an evaluator up to a budget.
+    """Runs a campaign on an evaluator up to a budget, or until going on is not worth it.
 
     Parameters
     ----------
-    budget : int
-        Cells with results in all, those of earlier calls included.
+    budget : int or None
+        Cells with results in all, those of earlier calls included; what a mishap spoilt does not count.
     batch : int
         Cells proposed at a time.
     fix : mapping, optional
         Settings to hold fixed, see :meth:`pvdopt.campaign.Campaign.suggest`.
     progress : callable, optional
         Called with (done, budget, what) after each evaluation.
+    hours : float, optional
+        Hours that all cells and their runs may take together; needs a campaign file that says how long things take.
+    sampler : str, optional
+        Who proposes, in place of the campaign file's.
+    until_advice : bool
+        Stop where the advice that comes with the proposals is to stop.
 
     Raises
     ------
     UsageError
-        If budget or batch are below 1, or the campaign is a preview.
+        If a budget or the batch is below 1, there is no end in sight, or the campaign is a preview.
     """
 
     def __init__(
         self,
         campaign: Campaign,
         evaluator: Evaluator,
-        budget: int,
+        budget: int | None,
         batch: int = 1,
         fix: Mapping[str, object] | None = None,
         progress: Progress | None = None,
+        *,
+        hours: float | None = None,
+        sampler: str | None = None,
+        until_advice: bool = False,
     ) -> None:
-        if budget < 1 or batch < 1:
+        if (budget is not None and budget < 1) or batch < 1:
             raise UsageError(f"budget and batch must be at least 1, got {budget} and {batch}.")
+        if budget is None and hours is None and not until_advice:
+            raise UsageError("a study needs an end: a budget of cells or hours, or the advice to stop.")
+        if hours is not None and not campaign.config.runs() and campaign.config.cost() is None:
+            raise UsageError(
+                "a budget of hours needs a campaign file with [runs.NAME] or [cost]: how long things take."
+            )
         self.campaign = campaign
         self.evaluator = evaluator
         self.budget = budget
         self.batch = batch
         self.fix = fix
+        self.hours = hours
+        self.sampler = sampler
+        self.until_advice = until_advice
         self._progress = progress
 
     def run(self) -> LoopReport:
-        """Evaluate until the budget is spent or nothing is left to propose.
+        """Evaluate until the budget is spent, the advice is to stop, or nothing is left to propose.
 
         Raises
         ------
@@ -286,49 +139,103 @@ class ClosedLoop:
         UsageError
             If the evaluator cannot be started.
         """
-        own = self.campaign.begin_study(self.evaluator.name, self.evaluator.is_simulated, self.budget)
+        own = self.campaign.begin_study(self.evaluator.name, self.evaluator.is_simulated, self.budget, self.hours)
         left_over = set(own.state.pending())
-        done = [c for c in own.state.cells.values() if c.status in ("partial", "complete", "failed", "discarded")]
-        n_done, done_now, failed, resumed, in_a_row = len(done), 0, 0, 0, 0
-        stopped: Stopped = "budget"
-        queue: list[str] = list(own.state.pending())
-        while n_done < self.budget:
-            if not queue:
-                try:
-                    n = min(self.batch, self.budget - n_done)
-                    queue = list(self.campaign.suggest(n, fix=self.fix).frame["id"])
-                except NothingToPropose:
-                    stopped = "nothing_to_propose"
-                    break
-            cell_id = queue.pop(0)
-            is_usable = self._evaluate(cell_id)
-            n_done, done_now = n_done + 1, done_now + 1
-            resumed += cell_id in left_over
-            failed += not is_usable
-            in_a_row = 0 if is_usable else in_a_row + 1
-            if self._progress is not None:
-                self._progress(n_done, self.budget, cell_id)
-            if in_a_row == N_FAILURES and not self.evaluator.is_simulated:
-                stopped = "evaluator_fails"
+        queue = list(own.state.pending())
+        done_now, failed, resumed, in_a_row = 0, 0, 0, 0
+        stopped: Stopped | None = None
+        notes: list[str] = []
+        while stopped is None:
+            n_done = self._n_done(own)
+            if (self.budget is not None and n_done >= self.budget) or not self._has_hours(own, queue):
+                stopped = "budget"
                 break
-        notes = []
-        if stopped == "evaluator_fails":
-            cause = self.campaign.own_cells().state.cells[cell_id].cause
-            notes.append(
-                f"{N_FAILURES} evaluations failed one after the other; look at the command, then run it again."
-                + (f" The last one: {cause}" if cause else "")
-            )
-        return LoopReport(n_done, done_now, failed, resumed, stopped, self.campaign.pareto(believed=False), notes)
+            if not queue:
+                stopped = self._propose(own, n_done, queue, notes)
+                continue
+            cell = self._evaluate(queue.pop(0))
+            own = self.campaign.own_cells()
+            done_now += 1
+            resumed += cell.id in left_over
+            failed += cell.outcome_class != "ok"
+            in_a_row = in_a_row + 1 if cell.outcome_class == "lab_error" else 0
+            if self._progress is not None:
+                self._progress(self._n_done(own), self.budget or 0, cell.id)
+            if in_a_row == N_FAILURES:
+                stopped = "evaluator_fails"
+                notes.append(
+                    f"{N_FAILURES} evaluations failed one after the other; look at the command, then run it again."
+                    + (f" The last one: {cell.cause}" if cell.cause else "")
+                )
+        return self._report(own, stopped, done_now, failed, resumed, notes)
 
-    def _evaluate(self, cell_id: str) -> bool:
-        """Evaluate and record one cell; return whether it gave usable figures."""
+    def _propose(self, own: OwnCells, n_done: int, queue: list[str], notes: list[str]) -> Stopped | None:
+        """Put the next proposals into the queue; return why there are none."""
+        n = self.batch if self.budget is None else min(self.batch, self.budget - n_done)
+        budget = None if self.hours is None else HourBudget(self.hours - (own.hours_used() or 0.0))
+        try:
+            found = self.campaign.suggest(
+                n, fix=self.fix, budget=budget, sampler=self.sampler, until_advice=self.until_advice
+            )
+        except BudgetSpent:
+            return "budget"
+        except NothingToPropose:
+            return "nothing_to_propose"
+        if not found.is_recorded:
+            notes.append(found.advice_sentence)
+            return "advice"
+        queue += list(found.frame["id"])
+        return None
+
+    def _has_hours(self, own: OwnCells, queue: list[str]) -> bool:
+        """Return whether there are hours left; cells that were proposed within the budget are still made."""
+        return self.hours is None or bool(queue) or (own.hours_used() or 0.0) < self.hours
+
+    @staticmethod
+    def _n_done(own: OwnCells) -> int:
+        """Return how many cells are evaluated; one that a mishap spoilt says nothing and does not count."""
+        return sum(c.status in DONE and c.outcome_class != "lab_error" for c in own.state.cells.values())
+
+    def _report(
+        self, own: OwnCells, stopped: Stopped, done_now: int, failed: int, resumed: int, notes: list[str]
+    ) -> LoopReport:
+        errors = sum(c.outcome_class == "lab_error" for c in own.state.cells.values())
+        return LoopReport(
+            evaluations=self._n_done(own),
+            done_now=done_now,
+            failed=failed,
+            resumed=resumed,
+            stopped=stopped,
+            front=self.campaign.pareto(believed=False),
+            notes=notes,
+            lab_errors=errors,
+            hours=own.hours_used(),
+            why=self._say_why(stopped),
+            best=best_measured(own),
+            curve=progress_curve(own),
+        )
+
+    def _say_why(self, stopped: Stopped) -> str:
+        amount = f"{self.budget} evaluations" if self.budget is not None else f"{self.hours or 0.0:g} h"
+        if self.budget is not None and self.hours is not None:
+            amount += f" or {self.hours:g} h"
+        return {
+            "budget": f"the budget of {amount} is spent",
+            "advice": "the advice is to stop",
+            "nothing_to_propose": "there is nothing left to propose",
+            "evaluator_fails": "the evaluator fails",
+        }[stopped]
+
+    def _evaluate(self, cell_id: str) -> CellState:
+        """Evaluate and record one cell; return it as it stands then."""
         own = self.campaign.own_cells()
-        settings = own.settings(own.state.cells[cell_id])
-        found = self.evaluator.evaluate(Request(cell_id, settings, own.protocol.columns()))
+        cell = own.state.cells[cell_id]
+        request = Request(cell_id, own.settings(cell), own.protocol.columns(), cell.run)
+        found = self.evaluator.evaluate(request)
         try:
             # Nobody is there to look twice; what is impossible is refused all the same.
             self.campaign.record({"id": cell_id, **found}, confirm=True, evaluator=self.evaluator.name)
         except DataInvalid as error:
             file = f"reply of the evaluator {self.evaluator.name}"
             raise DataInvalid([replace(p, file=file) for p in error.problems]) from error
-        return self.campaign.own_cells().state.cells[cell_id].outcome_class == "ok"
+        return self.campaign.own_cells().state.cells[cell_id]

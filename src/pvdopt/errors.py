@@ -96,6 +96,10 @@ class NothingToPropose(PvdoptError):
     exit_code = 4
 
 
+class BudgetSpent(NothingToPropose):
+    """No recipe fits into the hours that are left."""
+
+
 class LedgerBusy(PvdoptError):
     """Somebody else holds the ledger longer than we are willing to wait."""
 

@@ -165,6 +165,15 @@ class OwnCells:
         frame = self.space.frame([self.settings(cell) for cell in cells])
         return frame.set_axis(pd.Index([c.id for c in cells], dtype=object, name="id"))
 
+    def hours_used(self) -> float | None:
+        """Return the hours that evaluated proposals took, None where nothing says how long things take.
+
+        A run's hours are counted with the cell that was planned to open it, a mishap's too.
+        """
+        done = [c for c in self.state.cells.values() if c.status not in ("proposed", "made", "vetoed")]
+        told = [float(c.proposal["hours"]) for c in done if c.proposal.get("hours") is not None]
+        return sum(told) if told else None
+
     def planned_runs(self, runs: Sequence[Run]) -> list[OpenRun]:
         """Return the runs that proposals were put into so far; open are those of which no cell was made yet.
 

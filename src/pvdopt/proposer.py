@@ -17,7 +17,7 @@ import pandas as pd
 from pvdopt.acquisition import hypervolume, is_non_dominated
 from pvdopt.batching import N_MOST, choose_batch, spread_in_runs
 from pvdopt.candidates import draw_recipes, require_some
-from pvdopt.errors import NothingToPropose
+from pvdopt.errors import BudgetSpent
 from pvdopt.gain import Gain, Models, log_chance_to_meet, signed_medians, split_objectives
 from pvdopt.holding import Held
 from pvdopt.objectives import OUTCOME_UNITS, Objective
@@ -242,7 +242,7 @@ class Proposer:
     def _explain_nothing(self, search: Search, budget: HourBudget | None, rng: np.random.Generator) -> None:
         """Raise why nothing could be chosen."""
         if budget is not None and len(search.draw_some()):
-            raise NothingToPropose(
+            raise BudgetSpent(
                 "Nothing can be proposed: no recipe fits into the budget. Give it more hours, or fix what is open."
             )
         require_some(self.space, self.space.frame([]), rng)

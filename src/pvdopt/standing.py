@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,9 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
     studies = [fact.payload for fact in state.notes if fact.payload.get("event") == "study"]
     recorded = [c for c in cells if c.status in ("partial", "complete", "failed")]
     latest = sorted(recorded, key=lambda c: max(c.times.values()), reverse=True)
-    used = sum(c.status not in ("proposed", "made", "vetoed") for c in cells)
+    evaluated = [c for c in cells if c.status not in ("proposed", "made", "vetoed")]
+    used = sum(c.outcome_class != "lab_error" for c in evaluated)
     notes = [f"run {run} is discarded: {why}" for run, why in state.discarded_runs.items()]
-    budget = studies[-1].get("budget") if studies else None
     told = [c.proposal["advice"] for c in cells if c.proposal.get("advice")]
     advice = told[-1] if told else {}
     n_measured = sum(c.status in ("partial", "complete") for c in cells)
@@ -47,7 +47,7 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         results=[ResultCell(c.id, max(c.times.values()), own.status(c), c.outcome_class, c.outcomes) for c in latest][
             :N_RESULTS
         ],
-        budget=None if budget is None else Budget(budget, used, max(budget - used, 0)),
+        budget=_budget(studies[-1], used, own) if studies else None,
         lab=lab_levels(own.scores()),
         standing=lab_standing(own),
         specification=specification,
@@ -57,6 +57,15 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         advice=advice["sentence"] if advice else None,
         advice_lag=max(0, n_measured - int(advice.get("n_own") or 0)) if advice else 0,
     )
+
+
+def _budget(study: Mapping[str, Any], used: int, own: OwnCells) -> Budget | None:
+    """Return what a study's budget was, and what of it is used."""
+    cells, hours = study.get("budget"), study.get("hours")
+    if cells is None and hours is None:
+        return None
+    left = None if cells is None else max(int(cells) - used, 0)
+    return Budget(cells, used, left, hours, own.hours_used() if hours is not None else None)
 
 
 def lab_standing(own: OwnCells) -> list[LabStanding]:
@@ -156,7 +165,27 @@ def best(own: OwnCells, beliefs: Beliefs) -> Best:
     kept = meets_thresholds(measured, own.objectives)
     if len(measured) and not kept.any():
         notes.append("No measured cell keeps all thresholds.")
-    return Best(_best_of(own, measured[kept], has_interval=False, is_own=True), believed, notes)
+    if believed and len(measured) and _differs_from_made(own, measured):
+        notes.append("What is believed is believed of the nearest recipe that can be set, and shown so.")
+    return Best(best_measured(own), believed, notes)
+
+
+def best_measured(own: OwnCells) -> list[BestCell]:
+    """Return the best measured cell per objective with a direction, of those that keep the thresholds, as made."""
+    measured = measured_recipes(own)
+    kept = measured[meets_thresholds(measured, own.objectives)]
+    return _best_of(own, _as_made(own, kept), has_interval=False, is_own=True)
+
+
+def _as_made(own: OwnCells, recipes: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with their settings as they were made, in place of the nearest that can be set."""
+    observed = own.observed()
+    return recipes.assign(**{n: observed.loc[recipes.index, n] for n in own.space.names})
+
+
+def _differs_from_made(own: OwnCells, recipes: pd.DataFrame) -> bool:
+    names = list(own.space.names)
+    return not recipes[names].equals(_as_made(own, recipes)[names])
 
 
 def _best_of(own: OwnCells, frame: pd.DataFrame, *, has_interval: bool, is_own: bool) -> list[BestCell]:
@@ -195,7 +224,8 @@ def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
     Parameters
     ----------
     beliefs : Beliefs or None
-        Compares posterior medians; without, measured values of cells with all of them.
+        Compares posterior medians, of the nearest recipes that can be set; without, measured values of cells with
+        all of them, as they were made.
 
     Returns
     -------
@@ -220,6 +250,8 @@ def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
         return frame
     signed = np.stack([o.sign * frame[o.name].to_numpy(dtype=float) for o in goals], axis=1)
     front = frame[is_non_dominated(signed)]
+    if beliefs is None:
+        front = _as_made(own, front)
     return front.sort_values(goals[0].name, ascending=goals[0].sign < 0, kind="stable")
 
 

@@ -19,8 +19,9 @@ import pandas as pd
 from pvdopt.acquisition import hypervolume
 from pvdopt.campaign import Campaign
 from pvdopt.candidates import draw_recipes, vary_recipes
-from pvdopt.closed_loop import ClosedLoop, VirtualLabEvaluator
+from pvdopt.closed_loop import ClosedLoop
 from pvdopt.config import shipped_config
+from pvdopt.evaluators import VirtualLabEvaluator
 from pvdopt.virtual_lab import VirtualLab
 
 GOALS = {"one": ("capacity",), "two": ("capacity", "retention")}

@@ -50,7 +50,7 @@ def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: py
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pvdopt.closed_loop.CommandEvaluator.evaluate", interrupt)
+    monkeypatch.setattr("pvdopt.evaluators.CommandEvaluator.evaluate", interrupt)
     done = run("study", "run", "rig", "--budget", 2, "--command", rig)
     assert done.code == 130
     assert "the same command goes on from there" in done.err

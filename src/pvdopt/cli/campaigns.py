@@ -27,7 +27,7 @@ from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign import BestCell, Status
+    from pvdopt.campaign import BestCell, Budget, Status
     from pvdopt.campaign_reports import LabStanding
 
 
@@ -219,7 +219,7 @@ def _print_status(found: Status) -> None:
     cells = ", ".join(f"{n} {word}" for word, n in found.counts.items() if n) or "none yet"
     items = [("cells", cells)]
     if found.budget is not None:
-        items.append(("budget", f"{found.budget.left} of {found.budget.cells} cells left"))
+        items.append(("budget", _budget_left(found.budget)))
     trained = "not retrained yet" if found.retrained is None else f"retrained {_moment(found.retrained)}"
     items.append(("model", f"{found.specification}, {trained}"))
     if found.evaluator is not None:
@@ -268,6 +268,14 @@ def _percent(ratio: float) -> str:
         return f"{ratio:.1f} times"
     gap = round(100.0 * (ratio - 1.0))
     return "level with" if gap == 0 else f"{abs(gap)} % {'above' if gap > 0 else 'below'}"
+
+
+def _budget_left(budget: Budget) -> str:
+    parts = [] if budget.cells is None else [f"{budget.left} of {budget.cells} cells left"]
+    if budget.hours is not None:
+        left = max(budget.hours - (budget.hours_used or 0.0), 0.0)
+        parts.append(f"{output.show(left, digits=3)} of {output.show(budget.hours, digits=3)} h left")
+    return ", ".join(parts)
 
 
 def _result_row(cell: Any) -> list[str]:

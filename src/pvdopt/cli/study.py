@@ -7,23 +7,40 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, Folder, open_campaign, split_words
+from pvdopt.cli.arguments import AsCsv, AsJson, Folder, SamplerName, open_campaign, split_words
 from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.closed_loop import Evaluator, LoopReport
+    from pvdopt.campaign import Campaign
+    from pvdopt.closed_loop import LoopReport
+    from pvdopt.evaluators import Evaluator
 
 group = typer.Typer(no_args_is_help=True)
+
+#: Evaluations where nobody names an end.
+N_EVALUATIONS = 20
+#: Steps of the curve that are printed.
+N_STEPS = 6
 
 
 @group.command("run")
 def run(
     folder: Folder = None,
     budget: Annotated[
-        int, typer.Option("--budget", min=1, help="Evaluations in all; a study that was broken off goes on to it.")
-    ] = 20,
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            metavar="CELLS | HOURS",
+            help="Evaluations in all (20 by default), or hours of runs and cells such as '40 h'; both by naming it "
+            "twice. A study that was broken off goes on to it.",
+        ),
+    ] = None,
+    until_advice: Annotated[
+        bool, typer.Option("--until-advice", help="Stop before the budget is spent where the advice is to stop.")
+    ] = False,
     batch: Annotated[int, typer.Option("-n", "--batch", min=1, help="Recipes proposed at a time.")] = 1,
+    sampler: SamplerName = None,
     command: Annotated[
         str | None,
         typer.Option(
@@ -38,8 +55,11 @@ def run(
     virtual_lab: Annotated[
         bool, typer.Option("--virtual-lab", help="Evaluate with a simulated laboratory whose truth is known.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the virtual laboratory's noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the virtual laboratory.")] = 0,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long a program may take for a cell.")] = 3600.0,
+    retries: Annotated[
+        int, typer.Option("--retries", min=0, help="How often a program that failed is run again for the same cell.")
+    ] = 0,
     fix: Annotated[
         list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a setting; repeatable.")
     ] = None,
@@ -48,32 +68,39 @@ def run(
 ) -> None:
     """Run an optimisation study in a campaign of its own.
 
-    Name who evaluates: --command, --surrogate or --virtual-lab. Prints the evaluated recipes that none beats. Each
-    result is recorded at once, so that a study can be broken off (Ctrl-C) and run again.
+    Name who evaluates: --command, --surrogate or --virtual-lab. Prints the evaluated recipes that none beats, how the
+    best grew, and why it ended. Each result is recorded at once, so that a study can be broken off at any moment
+    (Ctrl-C, a power cut) and run again.
 
-    A program of yours reads {"id": "P001", "recipe": {"thickness_um": 0.8, ...}, "protocol": {"cycles": 100, ...}}
-    on standard input, with null for a setting that does not apply, and writes {"capacity": 57.2, "retention": 0.93}
-    or {"outcome_class": "cracked"} on standard output. Five failures in a row stop the study, with exit code 1.
+    A program of yours reads {"id": "P001", "recipe": {"thickness_um": 0.8, ...}, "protocol": {"cycles": 100, ...},
+    "run": "deposition-1"} on standard input, with null for what does not apply, and writes {"capacity": 57.2,
+    "retention": 0.93} or {"outcome_class": "cracked"} on standard output. If it ends with an error or takes too long,
+    the cell is a lab_error, which counts for no evaluation; five of them in a row stop the study, with exit code 1.
     """
     form = output.choose_form(as_json, as_csv)
     if (command is not None) + surrogate + virtual_lab != 1:
         raise UsageError("Name one evaluator: --command 'PROGRAM ...', --surrogate or --virtual-lab.")
+    cells, hours = read_budget(budget or [], until_advice)
     stray, held = split_words(fix or [])
     if stray:
         raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE.")
-    from pvdopt.closed_loop import ClosedLoop, CommandEvaluator, SurrogateEvaluator, VirtualLabEvaluator
+    from pvdopt.closed_loop import ClosedLoop
 
     with open_campaign(folder) as campaign:
-        evaluator: Evaluator
-        if command is not None:
-            evaluator = CommandEvaluator(command, timeout)
-        elif surrogate:
-            evaluator = SurrogateEvaluator(campaign)
-        else:
-            evaluator = VirtualLabEvaluator(seed)
+        evaluator = _make_evaluator(campaign, command, surrogate, seed, timeout, retries)
         try:
             with output.progress_bar() as progress:
-                report = ClosedLoop(campaign, evaluator, budget, batch, held or None, progress).run()
+                report = ClosedLoop(
+                    campaign,
+                    evaluator,
+                    cells,
+                    batch,
+                    held or None,
+                    progress,
+                    hours=hours,
+                    sampler=sampler,
+                    until_advice=until_advice,
+                ).run()
         except KeyboardInterrupt:
             output.say("Broken off. What was evaluated is recorded; the same command goes on from there.")
             raise typer.Exit(130) from None
@@ -82,18 +109,78 @@ def run(
         elif form == "csv":
             output.print_frame(report.front, form, index="id")
         else:
-            print_recipes(campaign, report.front)
+            _print_report(campaign, report)
     _say_how_it_ended(report)
     if report.stopped == "evaluator_fails":
         raise typer.Exit(1)
 
 
+def read_budget(words: list[str], until_advice: bool) -> tuple[int | None, float | None]:
+    """Return a budget's cells and hours, of words such as ``20`` and ``40 h``.
+
+    Raises
+    ------
+    UsageError
+        If a word is neither, or names a second number of the same.
+    """
+    cells: int | None = None
+    hours: float | None = None
+    for word in words:
+        text = word.strip()
+        if text.isdecimal() and int(text) > 0 and cells is None:
+            cells = int(text)
+        elif not text.isdecimal() and hours is None:
+            from pvdopt.suggesting import read_hours
+
+            hours = read_hours(text)
+        else:
+            raise UsageError(
+                f"--budget {word!r}: must be a number of cells from 1, such as 20, or hours, such as 40 h."
+            )
+    if cells is None and hours is None and not until_advice:
+        cells = N_EVALUATIONS
+    return cells, hours
+
+
+def _make_evaluator(
+    campaign: Campaign, command: str | None, surrogate: bool, seed: int, timeout: float, retries: int
+) -> Evaluator:
+    from pvdopt.evaluators import CommandEvaluator, SurrogateEvaluator, VirtualLabEvaluator
+
+    if command is not None:
+        return CommandEvaluator(command, timeout, retries)
+    return SurrogateEvaluator(campaign) if surrogate else VirtualLabEvaluator(seed)
+
+
+def _print_report(campaign: Campaign, report: LoopReport) -> None:
+    """Print the front, the best in each respect, and how the best grew."""
+    print_recipes(campaign, report.front)
+    goals = [o for o in campaign.objectives if not o.is_constraint]
+    if report.best:
+        output.print_line("\nBest measured", style="bold")
+        rows = []
+        for cell in report.best:
+            unit = "" if cell.unit in ("", "1") else f" {cell.unit}"
+            rows.append([cell.outcome, f"{output.show(cell.value)}{unit}", cell.id])
+        output.print_table(["", "", ""], rows)
+    steps = [step for step in report.curve if step.best is not None]
+    if steps:
+        what = f"Best {goals[0].name}" if len(goals) == 1 else "Hypervolume"
+        output.print_line(f"\n{what} after so many cells", style="bold")
+        places = sorted({round(k * (len(steps) - 1) / (N_STEPS - 1)) for k in range(N_STEPS)})
+        shown = [steps[k] for k in places]
+        output.print_table(
+            ["cells", *(str(step.n) for step in shown)], [["", *(output.show(step.best, digits=4) for step in shown)]]
+        )
+
+
 def _say_how_it_ended(report: LoopReport) -> None:
     resumed = f", {report.resumed} of them left over from before" if report.resumed else ""
+    errors = f"; {output.count(report.lab_errors, 'lab error')} beside them" if report.lab_errors else ""
+    hours = "" if report.hours is None else f"; {output.show(report.hours, digits=4)} h of runs and cells"
     output.say(
-        f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} now{resumed}; "
-        f"{output.count(report.failed, 'failed cell')}; {output.count(len(report.front), 'recipe')} on the front"
+        f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} now{resumed}{errors}; "
+        f"{output.count(report.failed, 'failed cell')}; {output.count(len(report.front), 'recipe')} on the front{hours}"
     )
-    if report.stopped == "nothing_to_propose":
-        output.say("Stopped before the budget was spent: there is nothing left to propose.")
+    output.say(f"Stopped: {report.why}.")
     output.say_notes(report.notes)

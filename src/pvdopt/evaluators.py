@@ -1,0 +1,224 @@
+"""Whoever makes and measures a cell in place of a person: a program, what the models believe, a virtual lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from pvdopt.campaign import Campaign
+from pvdopt.errors import DataInvalid, Problem, UsageError
+
+#: Characters of a command's last words that are kept as the cause of its failure.
+N_LAST_WORDS = 500
+
+
+@dataclass(frozen=True)
+class Request:
+    """A cell to be evaluated.
+
+    Attributes
+    ----------
+    recipe : mapping
+        All settings, the fixed ones too; None where one does not apply.
+    protocol : mapping
+        Test conditions at which outcomes are asked.
+    run : str or None
+        The run it was planned for.
+    """
+
+    id: str
+    recipe: Mapping[str, Any]
+    protocol: Mapping[str, float]
+    run: str | None = None
+
+
+class Evaluator(Protocol):
+    """Whoever makes and measures a cell in place of a person.
+
+    Attributes
+    ----------
+    name : str
+        Tells evaluators apart whose results must not be mixed.
+    is_simulated : bool
+        Whether the results are no measurements.
+    """
+
+    name: str
+    is_simulated: bool
+
+    def evaluate(self, request: Request) -> Mapping[str, object]:
+        """Return the cell's results by the names of a results table: outcomes, settings as made, outcome class."""
+
+
+class CommandEvaluator:
+    """The user's own program: reads a request as JSON, writes results as JSON. It is run without a shell.
+
+    A program that ends with an error or takes too long is run again if need be, and makes a ``lab_error`` of the cell
+    in the end, with its last words as the cause; a reply that cannot be read stops the loop.
+
+    Parameters
+    ----------
+    command : str or sequence of str
+        A text is split at blanks, with quotes as in a shell.
+    timeout_s : float
+        How long one cell may take, in seconds.
+    retries : int
+        How often a program that failed or took too long is run again for the same cell.
+
+    Raises
+    ------
+    UsageError
+        If there is no program in it, the time is not positive, or the retries are negative.
+    """
+
+    name = "command"
+    is_simulated = False
+
+    def __init__(self, command: str | Sequence[str], timeout_s: float = 3600.0, retries: int = 0) -> None:
+        self.words = _split(command) if isinstance(command, str) else list(command)
+        self.timeout_s = timeout_s
+        self.retries = retries
+        if not self.words:
+            raise UsageError("the command to evaluate with is empty.")
+        if not timeout_s > 0:
+            raise UsageError(f"the time a command may take must be above 0 s, got {timeout_s:g}.")
+        if retries < 0:
+            raise UsageError(f"the retries of a command must be 0 or more, got {retries}.")
+
+    def evaluate(self, request: Request) -> Mapping[str, object]:
+        """Return what the program replies.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be started.
+        DataInvalid
+            If its reply is no JSON object with results.
+        """
+        asked = json.dumps(vars(request), default=dict, allow_nan=False).encode()
+        cause = ""
+        for attempt in range(self.retries + 1):
+            reply, cause = self._ask(asked)
+            if reply is not None:
+                return self._read(reply, request.id)
+            if attempt:
+                cause = f"{cause} (attempt {attempt + 1})"
+        return _lab_error(cause)
+
+    def _ask(self, asked: bytes) -> tuple[bytes | None, str]:
+        """Run the program once; return what it prints, or None and why it failed."""
+        try:
+            done = subprocess.run(self.words, input=asked, capture_output=True, timeout=self.timeout_s, check=False)
+        except subprocess.TimeoutExpired:
+            return None, f"no reply within {self.timeout_s:g} s"
+        except OSError as error:
+            raise UsageError(f"the command {self.words[0]!r} cannot be started ({error.strerror or error}).") from error
+        if done.returncode != 0:
+            words = done.stderr.decode(errors="replace").strip()[-N_LAST_WORDS:]
+            return None, f"exit code {done.returncode}: {words}" if words else f"exit code {done.returncode}"
+        return done.stdout, ""
+
+    def _read(self, reply: bytes, cell_id: str) -> Mapping[str, object]:
+        place: dict[str, Any] = {"file": f"reply of {Path(self.words[-1]).name}", "row": cell_id}
+        shown = reply.decode(errors="replace").strip()[:80]
+        try:
+            found = json.loads(reply.decode(), parse_constant=_refuse_constant)
+        except ValueError as error:
+            must = f"must be one JSON object ({error})"
+            todo = 'Write results only, such as {"capacity": 57.2}, and everything else to stderr'
+            raise DataInvalid(Problem(must, shown, todo, **place)) from error
+        if not isinstance(found, dict):
+            raise DataInvalid(Problem("must be a JSON object with results by name", shown, **place))
+        if not any(value is not None for value in found.values()):
+            must = "must hold an outcome or an outcome_class"
+            todo = 'A cell that gave nothing is {"outcome_class": "lab_error"}'
+            raise DataInvalid(Problem(must, shown, todo, **place))
+        if found.get("id") not in (None, cell_id):
+            raise DataInvalid(Problem(f"must be about {cell_id}", str(found["id"]), column="id", **place))
+        return {name: value for name, value in found.items() if name != "id"}
+
+
+def _split(command: str) -> list[str]:
+    if os.name != "nt":
+        return shlex.split(command)
+    # A backslash is part of a path there, and quotes stay around words.
+    return [word.strip('"') for word in shlex.split(command, posix=False)]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _lab_error(cause: str) -> dict[str, object]:
+    printable = "".join(c if c.isprintable() else " " for c in cause)
+    return {"outcome_class": "lab_error", "stage": "evaluation", "cause": " ".join(printable.split())}
+
+
+class SurrogateEvaluator:
+    """What a campaign's models believe, without noise: the medians. Gives a predicted Pareto front.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        Whose models are asked: as they are now, and as they stay. Cells that a simulation evaluated teach them
+        nothing.
+    """
+
+    name = "surrogate"
+    is_simulated = True
+
+    def __init__(self, campaign: Campaign) -> None:
+        own = campaign.own_cells()
+        beliefs = campaign.beliefs(own)
+        if own.simulated_by is not None:
+            beliefs = replace(beliefs, observed=beliefs.observed.iloc[:0])
+        self._space = campaign.space
+        self._models = beliefs.fitted()
+
+    def evaluate(self, request: Request) -> Mapping[str, object]:
+        """Return the median of every outcome."""
+        recipe = self._space.frame([request.recipe])
+        return {name: float(p.median()[0]) for name, p in self._models.predict(recipe).items()}
+
+
+class VirtualLabEvaluator:
+    """The virtual laboratory of a seed: a simulator with known truth, with noise, failures and lost tests.
+
+    Parameters
+    ----------
+    seed : int
+        Another seed is another laboratory.
+    """
+
+    is_simulated = True
+
+    def __init__(self, seed: int = 0) -> None:
+        from pvdopt.virtual_lab import VirtualLab
+
+        self.name = f"virtual_lab seed {seed}"
+        self._lab = VirtualLab(seed)
+
+    def evaluate(self, request: Request) -> Mapping[str, object]:
+        """Return what the laboratory makes and measures; the same cell always gives the same."""
+        import pandas as pd
+
+        asked = {**request.protocol, **{n: v for n, v in request.recipe.items() if v is not None}}
+        if request.run is not None:
+            # Cells of a run share its noise.
+            asked["run"] = request.run
+        number = int("".join(c for c in request.id if c.isdigit()) or 0)
+        # Proposals and the lab's own cells are numbered apart.
+        measured = self._lab.measure(pd.DataFrame([asked]), 2 * number + request.id.startswith("C")).iloc[0]
+        results = ("cycles", "capacity", "retention", "outcome_class")
+        names = [n for n in (*asked, *results) if n != "run"]
+        told = {n: measured[n] for n in names if n in results or measured[n] != asked[n]}
+        found = {n: v.item() if hasattr(v, "item") else v for n, v in told.items() if v == v and v is not None}
+        if "retention" not in found:
+            found.pop("cycles", None)
+        return found
