@@ -307,8 +307,8 @@ def test_the_search_finds_a_peak_or_a_trough(sign):
         seen = pd.concat([seen, new.assign(y=sign * peak(new))], ignore_index=True)
     assert (sign * seen["y"]).max() > -0.003
     found = simple(space, [objective]).best(seen)
-    assert found["a"].iloc[0] == pytest.approx(0.3, abs=0.05)
-    assert found["b"].iloc[0] == pytest.approx(0.7, abs=0.05)
+    assert found["a"].iloc[0] == pytest.approx(0.3, abs=0.06)
+    assert found["b"].iloc[0] == pytest.approx(0.7, abs=0.06)
 
 
 def test_a_batch_does_not_crowd():
