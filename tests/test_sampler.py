@@ -224,6 +224,33 @@ def test_what_a_trial_tells_the_proposer(asked):
     assert observed["v0"].isna().tolist()[4:] == [True, True, False, False, True]
 
 
+def test_a_constraint_that_all_trials_state_is_learned_as_a_figure(asked):
+    scale = {"x": FloatDistribution(0, 1)}
+    study = optuna.create_study(sampler=SurrogateSampler(seed=0), direction="maximize")
+    for k in range(6):
+        stated = {"heat": k / 10 - 0.3, "size": -1.0, **({"odd": 1.0} if k == 2 else {})}
+        study.add_trial(create_trial(params={"x": k / 10}, distributions=scale, value=float(k), constraints=stated))
+    study.add_trial(create_trial(state=TrialState.FAIL, params={"x": 0.9}, distributions=scale))
+    study.ask(scale)
+    proposer, observed, _, _ = asked[-1]
+    assert [(o.name, o.threshold) for o in proposer.objectives if o.is_constraint] == [("c0", 0.0), ("c1", 0.0)]
+    assert observed["c0"].tolist()[:6] == pytest.approx([0.3, 0.2, 0.1, 0.0, -0.1, -0.2])
+    assert np.isnan(observed["c0"].iloc[6])
+    # What only one trial states cannot be modelled: broken, it makes that trial a failed cell.
+    assert observed["outcome_class"].tolist() == ["ok", "ok", "not_made", "ok", "ok", "ok", "not_made"]
+
+
+def test_a_constrained_study_ends_on_the_edge_of_what_is_feasible():
+    def objective(trial):
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        trial.set_constraint("sum", x + y - 1.0)
+        return x + 2 * y
+
+    study = run(objective, 22, NoFallback(seed=1), direction="maximize")
+    feasible = [t.value for t in study.trials if t.constraints["sum"] <= 0]
+    assert max(feasible) > 1.9
+
+
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, 1e300, -1e300, 1e99])
 def test_values_out_of_all_range_do_not_stop_the_search(bad):
     study = run(lambda t: bad if t.suggest_float("x", 0, 1) and t.number == 3 else t.params["x"], 8, NoFallback(seed=0))

@@ -69,9 +69,12 @@ class SurrogateSampler(BaseSampler):
     Notes
     -----
     A running trial is pending; one that another process began counts once all its parameters are suggested. A failed
-    or pruned trial, or one with a positive constraint that is not an objective's, is a cell that could not be made,
-    unless its user attribute ``outcome_class`` says otherwise; where a space is declared, the user attribute
-    ``executed`` holds settings that were made unlike planned. Values that are not finite or beyond 1e100 are left out.
+    or pruned trial is a cell that could not be made, unless its user attribute ``outcome_class`` says otherwise; where
+    a space is declared, the user attribute ``executed`` holds settings that were made unlike planned. Values that are
+    not finite or beyond 1e100 are left out.
+
+    Without a space a constraint (``trial.set_constraint``) that every complete trial states is modelled like an
+    objective, and what it leaves feasible is searched. Any other positive constraint makes a failed cell.
 
     With a space, ``ask`` raises NothingToPropose if no recipe is left, and ValueError if the study's directions are
     not those of the objectives. A trial may only be asked for what applies to it (:meth:`suggest` does so);
@@ -247,12 +250,13 @@ class SurrogateSampler(BaseSampler):
         return declared.params(_rows(batch)[0])
 
     def _next_learned(self, study: Study, trial: FrozenTrial, search_space: Distributions) -> Recipe:
-        objectives = self._objectives(study)
+        limits = _stated_constraints(study) if self.space is None else {}
+        objectives = (*self._objectives(study), *_limits(limits, self.objectives))
         chosen = leave_a_choice(search_space)
         params: Recipe = {}
         if chosen:
             learned = LearnedCoding(chosen)
-            cells, waiting = self._told(study, trial, learned, objectives)
+            cells, waiting = self._told(study, trial, learned, objectives, limits)
             table = _table(learned.space, cells, objectives)
             if _n_seen(table, objectives) < N_SPREAD:
                 # Without any cell the proposer spreads over the space, and needs no model for it.
@@ -290,8 +294,15 @@ class SurrogateSampler(BaseSampler):
         trial: FrozenTrial,
         coding: DeclaredCoding | LearnedCoding,
         objectives: Sequence[Objective],
+        limits: Mapping[str, str] | None = None,
     ) -> tuple[list[Recipe], list[Recipe]]:
-        """Return finished trials as rows of a table, and the recipes of other running ones."""
+        """Return finished trials as rows of a table, and the recipes of other running ones.
+
+        Parameters
+        ----------
+        limits : mapping, optional
+            Constraint -> the outcome that stands for it, where they differ in name.
+        """
         cells, waiting = [], []
         for t in study.get_trials(deepcopy=False):
             if t.number == trial.number or t.state == TrialState.WAITING:
@@ -308,7 +319,7 @@ class SurrogateSampler(BaseSampler):
             if t.state == TrialState.RUNNING:
                 waiting.append(recipe)
                 continue
-            row = {**recipe, **_outcomes(t, objectives)}
+            row = {**recipe, **_outcomes(t, objectives, limits or {})}
             if self.space is not None and "outcome_class" in t.user_attrs:
                 row["outcome_class"] = t.user_attrs["outcome_class"]
             cells.append(row)
@@ -318,7 +329,22 @@ class SurrogateSampler(BaseSampler):
 # -- trials as cells -------------------------------------------------------------------------------------------------
 
 
-def _outcomes(t: FrozenTrial, objectives: Sequence[Objective]) -> dict[str, Any]:
+def _stated_constraints(study: Study) -> dict[str, str]:
+    """Return the constraints that all complete trials state in figures, and a name for the outcome of each."""
+    stated = [t.constraints for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+    if not stated:
+        return {}
+    names = [n for n in sorted(stated[0]) if all(n in c and abs(c[n]) <= LARGEST for c in stated)]
+    return {name: f"c{k}" for k, name in enumerate(names)}
+
+
+def _limits(names: Mapping[str, str], declared: Sequence[Objective] | None) -> list[Objective]:
+    """Return constraints of a study as objectives, but those that are declared ones already."""
+    known = {o.name for o in declared or ()}
+    return [Objective(code, maximize=None, threshold=0.0) for name, code in names.items() if name not in known]
+
+
+def _outcomes(t: FrozenTrial, objectives: Sequence[Objective], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a finished trial's outcomes (NaN: none) and whether it was usable."""
     found: dict[str, Any] = {o.name: math.nan for o in objectives}
     limits = {o.name: o.threshold for o in objectives if o.is_constraint}
@@ -326,7 +352,8 @@ def _outcomes(t: FrozenTrial, objectives: Sequence[Objective]) -> dict[str, Any]
     if t.state == TrialState.COMPLETE:
         found |= {name: v if abs(v) <= LARGEST else math.nan for name, v in zip(goals, t.values, strict=True)}
     broken = t.state != TrialState.COMPLETE
-    for name, excess in t.constraints.items():
+    for constraint, excess in t.constraints.items():
+        name = constraint if constraint in limits else names.get(constraint, constraint)
         threshold = limits.get(name)
         if threshold is None:
             broken |= not excess <= 0
