@@ -19,7 +19,7 @@ from optuna.trial import TrialState, create_trial
 from pvdopt.errors import NothingToPropose
 from pvdopt.evidence import Evidence
 from pvdopt.objectives import Objective, Protocol
-from pvdopt.optuna_coding import LearnedCoding
+from pvdopt.optuna_coding import FineContinuous, LearnedCoding
 from pvdopt.proposer import Proposer
 from pvdopt.sampler import SurrogateSampler
 from pvdopt.space import Between, Categorical, Continuous, Exclude, SearchSpace, Stepped
@@ -87,7 +87,7 @@ def test_every_trial_but_the_first_is_the_proposers(asked):
 
 def test_a_trial_is_what_the_proposer_says_of_the_trials_before():
     study = run(quadratic, 6, SurrogateSampler(seed=5))
-    space = SearchSpace([Continuous("p0", -5, 5), Continuous("p1", -5, 5)])
+    space = SearchSpace([FineContinuous("p0", -5, 5), FineContinuous("p1", -5, 5)])
     before = study.trials[:5]
     cells = space.frame([{"p0": t.params["x"], "p1": t.params["y"]} for t in before])
     cells = cells.assign(v0=[t.value for t in before], outcome_class="ok")

@@ -132,8 +132,8 @@ def _encode_one(declared: Input, frame: pd.DataFrame) -> DesignColumn:
     n = len(frame)
     raw = frame[declared.name] if declared.name in frame.columns else pd.Series(np.nan, index=range(n))
     if isinstance(declared, CategoryInput):
-        codes = {level: float(k) for k, level in enumerate(declared.levels)}
-        values = np.array([codes.get(v, np.nan) if isinstance(v, str) else np.nan for v in raw], dtype=float)
+        codes = pd.Categorical(raw, categories=list(declared.levels)).codes
+        values = np.where(codes < 0, np.nan, codes.astype(float))
     else:
         values = declared.scale(pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
     empty_mask = np.isnan(values)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
 
 #: A plain study's parameter with more steps than this is drawn as a continuous one and put on its steps.
 N_LEVELS = 1000
+#: Two values of a plain study's number closer than this share of its range are one: computers set them finely.
+FINE_RESOLUTION = 1e-6
 
+Array = np.ndarray[Any, Any]
 Recipe = dict[str, Any]
 Distributions = Mapping[str, BaseDistribution]
+
+
+@dataclass(frozen=True)
+class FineContinuous(Continuous):
+    """A number that may be repeated as nearly as a computer's settings allow; machines are set more coarsely."""
+
+    def key(self, values: Array) -> Array:
+        """Return integers that are equal for settings that count as the same."""
+        return np.round(self.to_unit(values) / FINE_RESOLUTION)
 
 
 class DeclaredCoding:
@@ -91,7 +105,7 @@ def _parameter(name: str, d: BaseDistribution) -> Parameter:
     if number.log and isinstance(number, IntDistribution):
         return Stepped(name, number.low, number.high, step=1.0, log=True)
     if number.step is None or number.log:
-        return Continuous(name, number.low, number.high, log=number.log)
+        return FineContinuous(name, number.low, number.high, log=number.log)
     n = round((number.high - number.low) / number.step)
     return Stepped(name, 0, n, step=1.0) if n <= N_LEVELS else Continuous(name, 0, n, resolution=1.0)
 

@@ -15,11 +15,12 @@ import pandas as pd
 
 from pvdopt.candidates import N_LISTED, draw_recipes, vary_recipes
 from pvdopt.errors import NothingToPropose
+from pvdopt.features import Design
 from pvdopt.gain import N_ROWS, Gain
 from pvdopt.holding import Held
 from pvdopt.observed import Known
 from pvdopt.space import SearchSpace
-from pvdopt.usability import Usability, squared_differences
+from pvdopt.usability import Usability, design_differences, design_of, squared_differences
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +29,9 @@ N_RIVALS_FIRST = 64
 #: Recipes drawn over the space, varied around the best known ones, and varied in each round of refinement.
 N_DRAWN, N_NEAR, N_REFINED = 2000, 400, 200
 #: Width of the variation around known recipes, then of each round around the best candidates.
-WIDTHS = (0.15, 0.1, 0.06, 0.03, 0.015, 0.007)
+WIDTHS = (0.15, 0.1, 0.06, 0.03, 0.015, 0.007, 0.003, 0.001)
+#: Rounds on a long list of candidates, which has an end to its fineness.
+N_ROUNDS_LISTED = 6
 #: Candidates that each round varies.
 N_PARENTS = 8
 #: A recipe whose chance lies below a gate is chosen only where nothing else is left. An expected gain can grow without
@@ -269,9 +272,9 @@ class Search:
             return listed, score(listed), len(listed)
         rows = np.sort(self.rng.choice(len(listed), N_DRAWN, replace=False))
         scores = score(listed.iloc[rows])
-        for _ in WIDTHS:
-            parents = listed.iloc[rows[np.argsort(-scores, kind="stable")[:N_PARENTS]]]
-            distance = _distance_to(self.space, listed, parents)
+        design = design_of(self.space, listed)
+        for _ in WIDTHS[:N_ROUNDS_LISTED]:
+            distance = _distance_to(design, rows[np.argsort(-scores, kind="stable")[:N_PARENTS]])
             distance[rows] = np.inf
             near = np.argpartition(distance, N_NEAR)[:N_NEAR]
             rows = np.concatenate([rows, near])
@@ -279,7 +282,8 @@ class Search:
         return listed.iloc[rows], scores, N_DRAWN
 
 
-def _distance_to(space: SearchSpace, recipes: pd.DataFrame, others: pd.DataFrame) -> Array:
-    """Return each recipe's squared distance to the nearest of a few others, shape (n,)."""
-    blocks = [recipes.iloc[k : k + N_ROWS] for k in range(0, len(recipes), N_ROWS)]
-    return np.concatenate([squared_differences(space, b, others).sum(axis=0).min(axis=1) for b in blocks])
+def _distance_to(design: Design, rows: Array) -> Array:
+    """Return each recipe's squared distance to the nearest of some of them, shape (n,)."""
+    few = design.take(rows)
+    blocks = [design.take(np.arange(k, min(k + N_ROWS, design.n))) for k in range(0, design.n, N_ROWS)]
+    return np.concatenate([design_differences(b, few).sum(axis=0).min(axis=1) for b in blocks])

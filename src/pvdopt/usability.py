@@ -45,9 +45,17 @@ def squared_differences(space: SearchSpace, left: pd.DataFrame, right: pd.DataFr
     Numbers differ by their distance as a share of the range (of its logarithm for log parameters), categories by 0
     or 1. A parameter that does not apply to one of the two adds nothing: its parent differs already.
     """
-    inputs = inputs_of_space(space)
-    a, b = encode(inputs, space.with_fixed(left)), encode(inputs, space.with_fixed(right))
-    return np.stack([_column_difference(a, b, j) for j in range(len(inputs))])
+    return design_differences(design_of(space, left), design_of(space, right))
+
+
+def design_of(space: SearchSpace, recipes: pd.DataFrame) -> Design:
+    """Return recipes as a design by the space's own inputs."""
+    return encode(inputs_of_space(space), space.with_fixed(recipes))
+
+
+def design_differences(a: Design, b: Design) -> Array:
+    """Return what :func:`squared_differences` does, of recipes that are encoded already."""
+    return np.stack([_column_difference(a, b, j) for j in range(len(a.columns))])
 
 
 def _column_difference(a: Design, b: Design, j: int) -> Array:

@@ -127,7 +127,7 @@ class Slopes:
     def trace(self, matrix: Array) -> Array:
         """Return tr(matrix dk/dtheta) of a symmetric matrix, shape (d + 2,)."""
         d = len(self.scaled)
-        by_length = np.einsum("jab,jab,ab->j", self.scaled, self.each, matrix, optimize=False)
+        by_length = (self.scaled * self.each).reshape(d, -1) @ matrix.ravel()
         by_length += self.scaled.reshape(d, -1) @ (matrix * self.joint).ravel()
         amplitudes = [np.vdot(matrix, self.additive), np.vdot(matrix, self.together)]
         # The squared distance falls as exp(-2 theta), the amplitudes' squares grow as exp(2 theta).
@@ -151,4 +151,6 @@ def _matern_with_slope(squared: Array) -> tuple[Array, Array]:
     """Return the correlation and its derivative by the squared distance."""
     s = np.sqrt(5.0 * squared)
     decay = np.exp(-s)
-    return (1.0 + s * (1.0 + s / 3.0)) * decay, -5.0 / 6.0 * (1.0 + s) * decay
+    # Both share (1 + s) exp(-s): the correlation adds s^2 / 3 = 5/3 of the squared distance.
+    lead = (1.0 + s) * decay
+    return lead + 5.0 / 3.0 * squared * decay, -5.0 / 6.0 * lead

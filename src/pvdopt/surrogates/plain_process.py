@@ -47,7 +47,7 @@ POWER = (1.0, 0.35)
 #: Settings lie within this many deviations of their priors' medians.
 REACH = 4.0
 #: Starts of the search for the settings, and rows it looks at; all rows are used to predict.
-N_STARTS, N_ROWS_FOR_SETTINGS = 2, 300
+N_STARTS, N_ROWS_FOR_SETTINGS = 2, 200
 #: Settings drawn to choose from, and kept: as many as rows allow, since with many rows one is enough.
 N_DRAWN, N_KEPT = 64, ((160, 8), (320, 4))
 #: Width of the draws around the maximum against the curvature there, and the exponent that evens out their weights.
