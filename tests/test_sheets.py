@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from campaigns import digest, make_lco, make_plain, propose
+from campaigns import RECIPE, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
 from pvdopt.errors import DataInvalid, UsageError
 from pvdopt.ledger.values import Outcome
@@ -156,6 +156,53 @@ def test_a_text_is_never_a_formula_and_comes_back_as_it_was(tmp_path: Path, form
         before = digest(campaign)
         assert campaign.record(path).new == 0
         assert digest(campaign) == before
+
+
+def test_cells_of_a_run_stand_together_and_are_made_in_it(tmp_path: Path) -> None:
+    runs = """
+[runs.deposition]
+shares = ["bias_kind", "bias_v"]
+places = 2
+hours = 4
+
+[runs.furnace]
+shares = ["anneal_temperature_c"]
+when = { anneal_kind = ["furnace"] }
+places = 9
+hours = 2
+
+[protocol]
+"""
+    with make_lco(tmp_path / "lco", **{"[protocol]\n": runs}) as campaign:
+        assert campaign.ledger is not None
+        labels = [("deposition-2", "furnace-1"), ("deposition-1", "furnace-1"), ("deposition-2", None)]
+        for bias, (deposition, furnace) in zip((-80.0, -50.0, -80.0), labels, strict=True):
+            planned = {"deposition": deposition} | ({"furnace": furnace} if furnace else {})
+            kind = "furnace" if furnace else "none"
+            recipe = {**campaign.space.fixed, **RECIPE, "bias_v": bias, "anneal_kind": kind}
+            recipe["anneal_temperature_c"] = 700.0 if furnace else None
+            campaign.ledger.add_proposals([{"recipe": recipe, "predicted": {}, "run": deposition, "runs": planned}])
+        sheet = lay_out(campaign)
+        assert sheet.ids == ("P002", "P001", "P003")
+        assert [row[1:3] for row in sheet.rows] == [
+            ("deposition-1", "furnace-1"),
+            ("deposition-2", "furnace-1"),
+            ("deposition-2", None),
+        ]
+        assert [(g.label, g.cells, dict(g.settings)) for g in sheet.groups] == [
+            ("deposition-1", ("P002",), {"bias_kind": "rf", "bias_v": "-50 V"}),
+            ("deposition-2", ("P001", "P003"), {"bias_kind": "rf", "bias_v": "-80 V"}),
+            ("furnace-1", ("P002", "P001"), {"anneal_temperature_c": "700 C"}),
+        ]
+        # The plan alone makes no cell, and a run is as planned unless another is written.
+        before = digest(campaign)
+        for form in FORMS:
+            assert campaign.record(write_sheet(sheet, tmp_path / f"run{form}")).new == 0
+        assert digest(campaign) == before
+        fill(tmp_path / "run.xlsx", {"capacity": 51}, {"capacity": 52, "run": "R7"})
+        campaign.record(tmp_path / "run.xlsx")
+        cells = campaign.own_cells().state.cells
+        assert (cells["P002"].run, cells["P001"].run) == ("deposition-1", "R7")
 
 
 def test_a_sheet_is_written_over_no_other_file(campaign: Campaign, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class SheetColumn:
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Cells that are made together, and the settings they have in common."""
+    """Cells that are made together in a run, and what it is set to; without a label, all cells."""
 
     label: str
     cells: tuple[str, ...]
@@ -270,19 +270,27 @@ class _Maker:
         return read
 
     def _label(self, cell: CellState, name: str) -> Value:
-        value = getattr(cell, name)
-        # Without a word measured figures say ok; nobody wrote it.
-        return None if name == "outcome_class" and value == "ok" else value
+        value: Value = getattr(cell, name)
+        # Nobody wrote these: without a word figures say ok, and run and sample are as planned.
+        is_implied = (name == "outcome_class" and value == "ok") or value == cell.proposal.get(name)
+        return None if is_implied else value
 
     def groups(self, cells: Sequence[CellState]) -> Iterator[RunGroup]:
-        """Yield every run of the cells with what they have in common; all of them as one where there are no runs."""
-        labels = list(dict.fromkeys(label for cell in cells for label in _runs(cell).values()))
-        for label in labels or [""]:
-            inside = [cell for cell in cells if not label or label in _runs(cell).values()]
+        """Yield every run of the cells with what it is set to; all cells as one group where there are no runs."""
+        shares = {run.name: run.shares for run in self.campaign.config.runs()}
+        labels = dict.fromkeys((kind, label) for cell in cells for kind, label in _runs(cell).items())
+        for kind, label in sorted(labels, key=lambda found: [*shares, found[0]].index(found[0])):
+            inside = [cell for cell in cells if _runs(cell).get(kind) == label]
+            yield self._group(label, inside, [n for n in shares.get(kind, ()) if n in self.fields])
+        if not labels:
             names = self.campaign.space.names
-            common = [n for n in names if inside and len({repr(c.recipe.get(n)) for c in inside}) == 1]
-            settings = ((n, self.text(n, inside[0].recipe[n])) for n in common if inside[0].recipe.get(n) is not None)
-            yield RunGroup(label, tuple(cell.id for cell in inside), tuple(settings))
+            common = [n for n in names if cells and len({repr(c.recipe.get(n)) for c in cells}) == 1]
+            yield self._group("", cells, common)
+
+    def _group(self, label: str, cells: Sequence[CellState], names: Sequence[str]) -> RunGroup:
+        first = cells[0].recipe if cells else {}
+        settings = ((n, self.text(n, first[n])) for n in names if first.get(n) is not None)
+        return RunGroup(label, tuple(cell.id for cell in cells), tuple(settings))
 
 
 def _outcome(field: Field, outcome: Outcome | None) -> Value:

@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from pvdopt.sheets.layout import RunGroup, Sheet, Value
+from pvdopt.recording import PLANNED
+from pvdopt.sheets.layout import Sheet, Value
 from pvdopt.text_table import guard, to_markdown_row
 
 
@@ -42,9 +43,10 @@ def _lines(sheet: Sheet) -> Iterator[str]:
     if sheet.fixed:
         yield ""
         yield "The same in all: " + ", ".join(f"{name} {text}" for name, text in sheet.fixed) + "."
-    for group in sheet.groups:
-        yield ""
-        yield from _group_lines(sheet, group)
+    yield ""
+    yield "## What to make"
+    yield ""
+    yield from _plan_lines(sheet)
     yield ""
     yield "## What was made and measured"
     yield ""
@@ -55,18 +57,18 @@ def _lines(sheet: Sheet) -> Iterator[str]:
         yield to_markdown_row([show_number(row[k]) for k in places])
 
 
-def _group_lines(sheet: Sheet, group: RunGroup) -> Iterator[str]:
-    """Yield a run: what is set for all of it, and then a line for each setting that differs."""
-    yield f"## {group.label or 'What to make'}"
+def _plan_lines(sheet: Sheet) -> Iterator[str]:
+    """Yield what is set for all cells of a run, and then a line for each setting of the cells."""
+    runs = [group for group in sheet.groups if group.label]
+    for group in sheet.groups:
+        settings = ", ".join(f"{name} {text}" for name, text in group.settings) or "nothing in common"
+        yield f"- {group.label}: {settings}; {', '.join(group.cells)}" if group.label else f"Set once: {settings}."
     yield ""
-    if group.settings:
-        yield "Set once: " + ", ".join(f"{name} {text}" for name, text in group.settings) + "."
-        yield ""
-    rows = [row for row in sheet.rows if row[0] in group.cells]
-    common = {name for name, _ in group.settings}
-    yield to_markdown_row(["planned", *group.cells])
-    yield to_markdown_row(["---"] * (1 + len(group.cells)))
+    # What is set once for all is not repeated for each; a run's settings are, since cells go through several.
+    common = set() if runs else {name for name, _ in sheet.groups[0].settings}
+    yield to_markdown_row(["planned", *sheet.ids])
+    yield to_markdown_row(["---"] * (1 + len(sheet.rows)))
     for place, column in enumerate(sheet.columns):
-        name = column.head.removeprefix("planned ")
+        name = column.head.removeprefix(PLANNED)
         if column.kind == "planned" and name.split(" [")[0] not in common:
-            yield to_markdown_row([name, *(show_number(row[place]) or "-" for row in rows)])
+            yield to_markdown_row([name, *(show_number(row[place]) or "-" for row in sheet.rows)])
