@@ -59,7 +59,10 @@ def test_factors_against_random_search():
     ours = np.array([[0.0, 4.0, 8.0, 8.0]] * 3)
     chance = np.array([[0.0, 1.0, 2.0, 4.0]] * 3)
     assert acceleration_factor(ours, chance, 4.0) == 2.0
-    assert math.isnan(acceleration_factor(ours, chance, 5.0))
+    # Random search does not get there in its four experiments: at least five, against three.
+    assert acceleration_factor(ours, chance, 5.0) == pytest.approx(5 / 3)
+    assert acceleration_factor(chance, ours, 5.0) == pytest.approx(3 / 5)
+    assert math.isnan(acceleration_factor(ours, chance, 9.0))
     factors = enhancement_factor(ours, chance, 0.0)
     assert math.isnan(factors[0])
     assert factors[1:].tolist() == [4.0, 4.0, 2.0]
@@ -70,11 +73,11 @@ def test_factors_against_random_search():
 def test_intervals_cover_the_mean_as_often_as_they_say():
     rng = np.random.default_rng(0)
     inside = 0
-    for _ in range(60):
+    for _ in range(25):
         sample = rng.normal(size=30)
         low, high = bootstrap(lambda rows, s=sample: float(s[rows].mean()), 30, rng)
         inside += low <= 0 <= high
-    assert 47 <= inside <= 60
+    assert 19 <= inside <= 25
 
 
 def test_a_statistic_that_mostly_is_censored_has_no_interval():

@@ -78,14 +78,21 @@ def area(progress: Array, worst: float, best: float) -> float:
 
 
 def acceleration_factor(progress: Array, random: Array, target: float) -> float:
-    """Return how many times as many experiments random search needs to reach a target; NaN if either does not.
+    """Return how many times as many experiments random search needs to reach a target; NaN if neither reaches it.
+
+    Where only one of them does, the other counts as reaching it with the experiment after the last: the factor is
+    then a bound, lower where it is random search that did not.
 
     Parameters
     ----------
     progress, random : ndarray of shape (n_seeds, n_experiments)
         The median over seeds is what has to reach the target.
     """
-    return experiments_to(np.median(random, axis=0), target) / experiments_to(np.median(progress, axis=0), target)
+    mine, chance = (experiments_to(np.median(p, axis=0), target) for p in (progress, random))
+    if math.isnan(mine) and math.isnan(chance):
+        return math.nan
+    after = float(progress.shape[1] + 1)
+    return (after if math.isnan(chance) else chance) / (after if math.isnan(mine) else mine)
 
 
 def enhancement_factor(progress: Array, random: Array, worst: float) -> Array:
@@ -125,7 +132,8 @@ def bootstrap(
     samples = samples[~np.isnan(samples)]
     if len(samples) <= N_BOOTSTRAP / 2:
         return math.nan, math.nan
-    low, high = np.quantile(samples, [(1 - mass) / 2, (1 + mass) / 2])
+    # Nearest, since a censored sample is infinite and nothing can be read between it and a number.
+    low, high = np.quantile(samples, [(1 - mass) / 2, (1 + mass) / 2], method="nearest")
     return float(low), float(high)
 
 

@@ -1,32 +1,49 @@
-"""A pool: a finite table of measured recipes, among which a strategy chooses without seeing their values."""
+"""A pool: a finite table of measured recipes, among which a strategy chooses without seeing their values.
+
+Knows a table and its columns; knows no strategy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pvdopt.acquisition import hypervolume
+from pvdopt.cells import closest
+from pvdopt.errors import DataInvalid, Problem
 from pvdopt.objectives import Objective
-from pvdopt.space import SearchSpace
+from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
+from pvdopt.text_table import read_records
+
+if TYPE_CHECKING:
+    from pvdopt.own_cells import OwnCells
 
 Array = np.ndarray[Any, Any]
+
+#: Fewer recipes than this leave nothing to choose.
+LEAST_ROWS = 10
+#: A text column with more choices than this is taken for a remark or a name, and has to be declared.
+MOST_CHOICES = 60
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Recipes that were all measured.
+    """Recipes that were all made.
 
     Attributes
     ----------
     recipes : DataFrame
-        n rows with the space's columns, numbered from 0.
+        n rows with the space's columns, numbered from 0, none twice.
     values : DataFrame
-        A column for each objective, in its unit, none missing.
+        A column for each objective, in its unit; NaN where a cell gave no figure.
+    classes : sequence of str, optional
+        Outcome class of each; ``ok`` throughout by default.
     """
 
     name: str
@@ -34,34 +51,285 @@ class Pool:
     objectives: Sequence[Objective]
     recipes: pd.DataFrame
     values: pd.DataFrame
+    classes: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.recipes)
 
     @cached_property
     def signed(self) -> Array:
-        """Values turned so that more is better, shape (n, m)."""
-        signs = np.array([o.sign for o in self.objectives])
-        return np.asarray(self.values[[o.name for o in self.objectives]].to_numpy(dtype=float) * signs)
+        """What counts, turned so that more is better, shape (n, m): NaN where a row breaks a threshold alone."""
+        return signed_goals(self.values, self.objectives)
 
     @cached_property
     def worst(self) -> Array:
-        """The worst of each objective, shape (m,): where progress starts from."""
-        return np.asarray(self.signed.min(axis=0))
+        """The worst of each goal, shape (m,): where progress starts from."""
+        return np.asarray(np.nanmin(self.signed, axis=0))
 
     @cached_property
     def best(self) -> float:
         """The most that progress can reach: the best value, or the hypervolume of the whole pool."""
-        if len(self.objectives) == 1:
-            return float(self.signed.max())
-        return hypervolume(self.signed, self.worst)
+        if self.signed.shape[1] == 1:
+            return float(np.nanmax(self.signed))
+        return hypervolume(self.signed[np.isfinite(self.signed).all(axis=1)], self.worst)
 
     def top(self, share: float) -> Array:
-        """Return which rows are among the best share by the only objective, at least one; ties are all in."""
+        """Return which rows are among the best share by the only goal, at least one; ties are all in."""
         values = self.signed[:, 0]
         n_top = max(1, round(share * len(values)))
         return np.asarray(values >= np.sort(values)[-n_top])
 
     def observed(self, rows: Sequence[int]) -> pd.DataFrame:
-        """Return what was learned from rows: recipes and values."""
-        return pd.concat([self.recipes.iloc[list(rows)], self.values.iloc[list(rows)]], axis=1)
+        """Return what was learned from rows: recipes and values, and how cells ended where some failed."""
+        table = pd.concat([self.recipes.iloc[list(rows)], self.values.iloc[list(rows)]], axis=1)
+        return table if self.classes is None else table.assign(outcome_class=[self.classes[row] for row in rows])
+
+    def nearest(self, recipe: Mapping[str, Any], taken: Collection[int]) -> int:
+        """Return the row that is nearest to a recipe, among those not taken.
+
+        Numbers count by their share of the range, another choice as the whole range: Gower, Biometrics 27, 857 (1971).
+        """
+        distance = np.zeros(len(self))
+        for p in self.space.parameters:
+            values, wanted = self.recipes[p.name], recipe[p.name]
+            if isinstance(p, Categorical):
+                distance += (values != wanted).to_numpy(dtype=float)
+            else:
+                here = p.to_unit(values.to_numpy(dtype=float))
+                there = float(p.to_unit(np.array([np.nan if wanted is None else wanted], dtype=float))[0])
+                # A number that does not apply on one side only is as far as another choice.
+                apart = np.where(np.isnan(here) & np.isnan(there), 0.0, np.nan_to_num(np.abs(here - there), nan=1.0))
+                distance += apart
+        distance[list(taken)] = np.inf
+        return int(np.argmin(distance))
+
+
+def signed_goals(values: pd.DataFrame, objectives: Sequence[Objective]) -> Array:
+    """Return the objectives with a direction, turned so that more is better; shape (n, m).
+
+    A row that misses a threshold of an outcome without a direction counts for nothing: NaN throughout.
+    """
+    goals = [o for o in objectives if not o.is_constraint]
+    signed = np.column_stack([o.sign * values[o.name].to_numpy(dtype=float) for o in goals])
+    for o in objectives:
+        if o.is_constraint and o.threshold is not None:
+            signed[~(values[o.name].to_numpy(dtype=float) >= o.threshold)] = np.nan
+    return signed
+
+
+# -- from a file -------------------------------------------------------------------------------------------------
+
+
+def read_pool(
+    source: str | Path, objectives: Sequence[Objective] | None = None, space: SearchSpace | None = None
+) -> Pool:
+    """Read a table of measured recipes; rows with equal recipes are one, their values averaged.
+
+    Parameters
+    ----------
+    source : str or Path
+        CSV with a header; ``-`` for standard input.
+    objectives : sequence of Objective
+        Named like columns.
+    space : SearchSpace, optional
+        What was varied. By default every other column: a number, on steps where its values stand on equal ones, or a
+        choice among the texts that occur.
+
+    Raises
+    ------
+    DataInvalid
+        With every problem found: a missing column, a cell that is empty or no number, a recipe outside the space.
+    """
+    name, records = read_records(source)
+    header = [cell.strip() for cell in records[0][1]]
+    rows = [(number, cells) for number, cells in records[1:] if any(cell.strip() for cell in cells)]
+    wanted = list(objectives or ())
+    problems = _header_problems(name, header, [o.name for o in wanted], space)
+    problems += [
+        Problem(f"must have {len(header)} cells as the header", len(cells), file=name, row=number)
+        for number, cells in rows
+        if len(cells) != len(header)
+    ]
+    if not problems and len(rows) < LEAST_ROWS:
+        problems.append(Problem(f"must hold at least {LEAST_ROWS} measured recipes", len(rows), file=name))
+    if problems:
+        raise DataInvalid(problems)
+    texts = {column: [cells[place].strip() for _, cells in rows] for place, column in enumerate(header)}
+    numbers = [number for number, _ in rows]
+    names = {o.name for o in wanted}
+    inputs = list(space.names) if space is not None else [n for n in header if n not in names]
+    values = pd.DataFrame({n: _numbers(texts[n], name, numbers, n, problems) for n in names})
+    found = space or _infer_space(texts, inputs, name, numbers, problems)
+    recipes = pd.DataFrame(
+        {
+            p.name: _choices(texts[p.name])
+            if isinstance(p, Categorical)
+            else _numbers(texts[p.name], name, numbers, p.name, problems, may_miss=p.parent is not None)
+            for p in found.parameters
+        }
+    )
+    if not problems:
+        problems += [
+            Problem(f"is no recipe of the space: {sentence}", file=name, row=numbers[k])
+            for k in np.flatnonzero(~found.is_allowed(recipes))
+            for sentence in found.explain({str(n): v for n, v in recipes.iloc[k].items()})
+        ]
+    if problems:
+        raise DataInvalid(problems)
+    return _require_contest(merge_repeats(Path(name).stem, found, wanted, recipes, values), name)
+
+
+def _require_contest(pool: Pool, file: str) -> Pool:
+    """Return a pool in which some recipes are better than others."""
+    same = [o.name for o in pool.objectives if not o.is_constraint and pool.values[o.name].dropna().nunique() < 2]
+    if same:
+        raise DataInvalid(
+            [Problem("must differ between recipes, or none is better", file=file, column=n) for n in same]
+        )
+    if not np.isfinite(pool.signed).all(axis=1).any():
+        raise DataInvalid(Problem("must hold a recipe that meets all thresholds", file=file))
+    return pool
+
+
+def merge_repeats(
+    name: str,
+    space: SearchSpace,
+    objectives: Sequence[Objective],
+    recipes: pd.DataFrame,
+    values: pd.DataFrame,
+    classes: Sequence[str] | None = None,
+) -> Pool:
+    """Return a pool in which each setting stands once: repeats count as their mean, and usable if any of them was."""
+    keys = pd.Series(space.keys(recipes), index=recipes.index, dtype=object)
+    first = ~keys.duplicated()
+    place = {key: k for k, key in enumerate(keys[first])}
+    group = keys.map(place).to_numpy()
+    merged = values.groupby(group).mean().reset_index(drop=True)
+    if classes is not None:
+        told = pd.Series(list(classes), dtype=object)
+        ok = told.eq("ok").groupby(group).any()
+        classes = ["ok" if is_ok else str(kind) for is_ok, kind in zip(ok, told.groupby(group).first(), strict=True)]
+    return Pool(name, space, tuple(objectives), recipes[first].reset_index(drop=True), merged, classes)
+
+
+def _header_problems(name: str, header: list[str], goals: list[str], space: SearchSpace | None) -> list[Problem]:
+    problems = [
+        Problem("must stand once in the header", file=name, row=1, column=column)
+        for column in dict.fromkeys(c for c in header if header.count(c) > 1)
+    ]
+    missing = [n for n in [*goals, *(space.names if space is not None else ())] if n not in header]
+    return problems + [
+        Problem(
+            f"is no column of the table, which has {', '.join(header)}", file=name, column=n, todo=closest(n, header)
+        )
+        for n in missing
+    ]
+
+
+def _numbers(
+    texts: Sequence[str], file: str, rows: Sequence[int], column: str, problems: list[Problem], may_miss: bool = False
+) -> Array:
+    values = np.full(len(texts), np.nan)
+    for k, text in enumerate(texts):
+        if not text and may_miss:
+            continue
+        try:
+            values[k] = float(text)
+        except ValueError:
+            problems.append(Problem("must be a number", text, "Correct or remove the row", file, rows[k], column))
+            continue
+        if not np.isfinite(values[k]):
+            problems.append(
+                Problem("must be a finite number", text, "Correct or remove the row", file, rows[k], column)
+            )
+    return values
+
+
+def _choices(texts: Sequence[str]) -> Array:
+    return np.array([*(text or None for text in texts), None], dtype=object)[:-1]
+
+
+def _infer_space(
+    texts: Mapping[str, list[str]], inputs: Sequence[str], file: str, rows: Sequence[int], problems: list[Problem]
+) -> SearchSpace:
+    parameters: list[Parameter] = []
+    for name in inputs:
+        found = _infer_parameter(name, texts[name], file, rows, problems)
+        if found is not None:
+            parameters.append(found)
+    if not parameters and not problems:
+        problems.append(Problem("must have a column that varies beside the objectives", file=file))
+    # Something has to stand in until all problems are told.
+    return SearchSpace(parameters or [Continuous("nothing", 0.0, 1.0)])
+
+
+def _infer_parameter(
+    name: str, texts: list[str], file: str, rows: Sequence[int], problems: list[Problem]
+) -> Parameter | None:
+    """Return what a column varies, None where it is the same in all rows or a problem was found."""
+    empty = [rows[k] for k, text in enumerate(texts) if not text]
+    if empty:
+        more = f" and {len(empty) - 1} more rows" if len(empty) > 1 else ""
+        must = f"must be filled{more}; a setting that may not apply needs a campaign file that says so"
+        problems.append(Problem(must, file=file, row=empty[0], column=name))
+        return None
+    distinct = sorted(set(texts))
+    if len(distinct) == 1:
+        return None
+    if not all(_is_number(text) for text in distinct):
+        if len(distinct) > MOST_CHOICES:
+            must = f"must be numbers, or at most {MOST_CHOICES} different choices"
+            problems.append(Problem(must, len(distinct), "Take out what is a name or remark", file=file, column=name))
+            return None
+        return Categorical(name, choices=distinct)
+    levels = np.unique([float(text) for text in texts])
+    if len(levels) == 1:
+        return None
+    step = float(np.diff(levels).min())
+    counts = (levels - levels[0]) / step
+    if np.allclose(counts, np.round(counts), atol=1e-6) and round(counts[-1]) <= 200:
+        return Stepped(name, float(levels[0]), float(levels[-1]), step)
+    return Continuous(name, float(levels[0]), float(levels[-1]))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+# -- from a ledger -----------------------------------------------------------------------------------------------
+
+
+def past_pool(name: str, own: OwnCells) -> Pool:
+    """Return a campaign's own finished cells as a pool: each at the nearest settable recipe.
+
+    Cells that gave no usable figure are rows without values; those that still wait for an outcome, and mishaps of the
+    laboratory, are left out.
+
+    Raises
+    ------
+    DataInvalid
+        If fewer than ten are left.
+    """
+    objectives = list(own.objectives)
+    observed = own.observed()
+    outcomes = observed[[o.name for o in objectives]].astype(float)
+    classes = observed["outcome_class"].fillna("ok").astype(str)
+    failed = ~classes.isin(["ok", "lab_error"])
+    recipes = own.space.snap(observed[list(own.space.names)])
+    kept = ((outcomes.notna().all(axis=1) & (classes == "ok")) | failed) & own.space.is_allowed(recipes)
+    if kept.sum() < LEAST_ROWS or not (kept & ~failed).any():
+        must = f"must have at least {LEAST_ROWS} finished cells, some of them usable, to replay"
+        raise DataInvalid(Problem(must, int(kept.sum()), file=name))
+    outcomes = outcomes.mask(failed)
+    pool = merge_repeats(
+        name,
+        own.space,
+        objectives,
+        recipes[kept].reset_index(drop=True),
+        outcomes[kept].reset_index(drop=True),
+        list(classes[kept]),
+    )
+    return _require_contest(pool, name)

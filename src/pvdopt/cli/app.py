@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pvdopt.cli import (
+    backtest,
     campaigns,
     cells,
     config,
@@ -78,6 +79,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
     "report": (report.report, None),
     "export": (campaigns.export, campaigns.EXPORT),
     "dashboard": (campaigns.dashboard, None),
+    "backtest": (backtest.backtest, None),
     "doctor": (doctor.doctor, None),
 }
 _GROUPS = {

@@ -1,0 +1,112 @@
+"""The strategies that can be compared: who chooses the next recipes, told the same as everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pvdopt.backtest.pools import Pool
+from pvdopt.backtest.problems import PoolProblem, Problem
+from pvdopt.candidates import draw_recipes
+from pvdopt.proposer import Proposer
+
+#: What each strategy is, for help and reports.
+STRATEGIES: dict[str, str] = {
+    "surrogate": "pvdopt's own proposer, with what is known beforehand",
+    "surrogate_alone": "pvdopt's own proposer without literature and physics",
+    "tpe": "Optuna's tree-structured Parzen estimator",
+    "nsga2": "Optuna's genetic algorithm",
+    "cmaes": "Optuna's CMA-ES (one objective)",
+    "qmc": "Optuna's quasi-random sequence",
+    "random": "allowed recipes at random; the measure of all others",
+}
+
+
+def choose(
+    strategy: str, problem: Problem, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int
+) -> pd.DataFrame:
+    """Return the next recipes of a strategy, at most n.
+
+    Parameters
+    ----------
+    observed : DataFrame
+        What was measured so far, as executed.
+    done : DataFrame
+        The recipes as they were chosen, in order; for a pool their index are its rows.
+    seed : int
+        Of the run; what is drawn also depends on how many experiments were made.
+
+    Returns
+    -------
+    DataFrame
+        Recipes; those of a pool keep their index.
+
+    Raises
+    ------
+    NothingToPropose
+        If no recipe is left.
+    """
+    drawn = _derive(seed, len(done))
+    left = None if problem.recipes is None else problem.recipes.drop(index=done.index)
+    if strategy == "random":
+        rng = np.random.default_rng(drawn)
+        if left is not None:
+            return left.loc[rng.choice(left.index, size=min(n, len(left)), replace=False)]
+        taken = frozenset(problem.space.keys(done)) if len(done) else frozenset()
+        return draw_recipes(problem.space, n, rng, without=taken)
+    if strategy in ("surrogate", "surrogate_alone"):
+        evidence = problem.evidence if strategy == "surrogate" else None
+        table = observed if evidence is not None or not len(observed) else problem.plain(observed)
+        proposer = Proposer(problem.space, problem.objectives, evidence, seed=drawn)
+        found = proposer.propose(table if len(table) else None, n, candidates=left)
+        return found[list(problem.space.names)]
+    return _ask_optuna(strategy, problem, observed, done, n, drawn)
+
+
+def _derive(seed: int, n_done: int) -> int:
+    return int(np.random.SeedSequence([seed, n_done]).generate_state(1)[0])
+
+
+def _ask_optuna(
+    sampler: str, problem: Problem, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int
+) -> pd.DataFrame:
+    """Ask a sampler of Optuna's; on a pool the nearest rows not yet made take its proposals' places."""
+    from pvdopt.optuna_asking import Asked
+
+    names = list(problem.space.names)
+    nothing = problem.space.frame([]).assign(**{o.name: [] for o in problem.objectives})
+    table = problem.plain(observed) if len(observed) else nothing
+    if "outcome_class" not in table.columns:
+        table = table.assign(outcome_class="ok")
+    if not isinstance(problem, PoolProblem):
+        pending = problem.space.frame([])
+        return Asked(sampler, seed, problem.space, problem.objectives, table, pending).ask(n)[names]
+    rows: list[int] = []
+    for place in range(n):
+        if len(done) + place >= len(problem.pool):
+            break
+        pending = problem.pool.recipes.iloc[rows]
+        asked = Asked(sampler, seed + place, problem.space, problem.objectives, table, pending).ask(1)
+        rows.append(_snap(problem.pool, asked, [*done.index, *rows]))
+    return problem.pool.recipes.iloc[rows]
+
+
+def _snap(pool: Pool, asked: pd.DataFrame, taken: Sequence[int]) -> int:
+    recipe = {name: None if v is None or v != v else v for name, v in asked.iloc[0].items()}
+    return pool.nearest({str(name): value for name, value in recipe.items()}, taken)
+
+
+def check_strategies(names: Sequence[str], n_goals: int) -> list[str]:
+    """Return sentences about names that are no strategies, or cannot take so many goals."""
+    from pvdopt.cells import closest
+
+    told = [
+        f"{name!r} is no strategy; there are {', '.join(STRATEGIES)}. {closest(name, list(STRATEGIES))}".strip()
+        for name in names
+        if name not in STRATEGIES
+    ]
+    if "cmaes" in names and n_goals > 1:
+        told.append("cmaes takes one objective with a direction; leave it out here.")
+    return told

@@ -1,0 +1,253 @@
+"""``pvdopt backtest``: strategies compared before chamber time is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pvdopt.cli import output
+from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, is_config, open_campaign, open_target
+from pvdopt.errors import UsageError
+
+if TYPE_CHECKING:
+    from pvdopt.backtest.running import MakeProblem, Plan
+    from pvdopt.backtest.summary import BacktestReport, Figure
+    from pvdopt.objectives import Objective
+
+#: Compared where nothing else is asked for.
+USUAL = ("surrogate", "surrogate_alone", "tpe", "random")
+#: Experiments where a space is searched; in a pool as many, or this share of it, five of them at random to begin with.
+SPACE_BUDGET, POOL_BUDGET, POOL_SHARE, POOL_STARTS = 40, 50, 0.4, 5
+
+
+def backtest(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE.toml | FOLDER", help="Campaign file or campaign; not needed with --pool."),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.csv", help="Choose among the measured recipes of this table; - reads stdin."),
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option("--objective", metavar="COLUMN:max|min", help="What the table's recipes are judged by."),
+    ] = None,
+    past: Annotated[bool, typer.Option("--past", help="Choose among the campaign's own finished cells.")] = False,
+    virtual_lab: Annotated[
+        bool, typer.Option("--virtual-lab", help="Simulated laboratories, a truth a seed; the default.")
+    ] = False,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", "-s", metavar="NAME", help="Repeatable: surrogate, surrogate_alone, tpe, ..."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy.")] = 10,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="Experiments of a run.  [default: 40, or 2 in 5 recipes up to 50]")
+    ] = None,
+    batch: Annotated[int, typer.Option("-n", "--batch", min=1, help="Recipes chosen at a time.")] = 1,
+    starts: Annotated[
+        int | None, typer.Option(min=0, help="Random experiments to begin with.  [default: 5 in a table, else 0]")
+    ] = None,
+    reach: Annotated[float, typer.Option("--reach", help="Share of what there is to gain that is the target.")] = 0.95,
+    tuning: Annotated[
+        bool, typer.Option("--tuning", help="Seeds to choose settings by, none of which is ever reported.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep runs, tables and JSON; what is there is not run again.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the curves: .html, .svg, .png, .pdf.")
+    ] = None,
+    jobs: Jobs = 1,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Compare strategies over seeds, before chamber time is spent.
+
+    On what: simulated laboratories under a campaign file (backtest lco_lipon.toml), a table of measured recipes
+    (backtest --pool films.csv --objective conductivity:max), or a campaign's own past (backtest FOLDER --past).
+
+    Strategies: surrogate (pvdopt with what is known beforehand), surrogate_alone (without literature and physics),
+    Optuna's tpe, nsga2, cmaes and qmc, and random. Prints for each the median experiments to the target, how many
+    times as many random needs (acceleration factor), and how many times as far it is at the end (enhancement factor),
+    with 90 % intervals from resampling seeds.
+    """
+    form = output.choose_form(as_json, as_csv)
+    if (pool is not None) + past + virtual_lab > 1:
+        raise UsageError("Choose one of --virtual-lab, --pool FILE and --past.")
+    if not 0 < reach <= 1:
+        raise UsageError(f"--reach: must lie above 0 and not above 1, got {reach:g}.")
+    if objective and pool is None:
+        raise UsageError("--objective goes with --pool; elsewhere the campaign file names the objectives.")
+    if figure is not None and figure.suffix.lower() not in (".html", ".svg", ".png", ".pdf"):
+        raise UsageError(f"--figure {figure.name}: must end with .html, .svg, .png or .pdf.")
+    from pvdopt.backtest.running import Store, run_all, seed_numbers
+    from pvdopt.backtest.strategies import check_strategies
+    from pvdopt.backtest.summary import summarise
+
+    make_problem, subject, objectives, n_recipes = _find_problem(target, pool, objective or [], past)
+    names = list(dict.fromkeys(strategy or USUAL))
+    faults = check_strategies(names, sum(not o.is_constraint for o in objectives))
+    if faults:
+        raise UsageError(" ".join(faults))
+    plan = _make_plan(n_recipes, budget, batch, starts)
+    store = None if out is None else Store(out, {"subject": subject, **vars(plan)})
+    try:
+        with output.progress_bar() as progress:
+            runs = run_all(
+                make_problem,
+                names,
+                seed_numbers(seeds, tuning),
+                plan,
+                n_jobs=jobs,
+                store=store,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        kept = "" if store is None else " Finished runs are kept; the same command goes on from there."
+        output.say(f"Broken off.{kept}")
+        raise typer.Exit(130) from None
+    _print(summarise(runs, subject, reach, plan, tuning), form, out, figure)
+
+
+def _make_plan(n_recipes: int | None, budget: int | None, batch: int, starts: int | None) -> Plan:
+    """Return the plan asked for; what was not depends on the number of recipes, None where a space is searched."""
+    from pvdopt.backtest.running import Plan
+
+    if budget is None:
+        budget = SPACE_BUDGET if n_recipes is None else min(POOL_BUDGET, int(POOL_SHARE * n_recipes))
+    elif n_recipes is not None:
+        budget = min(budget, n_recipes)
+    if starts is None:
+        starts = 0 if n_recipes is None else min(POOL_STARTS, budget // 2)
+    if starts >= budget:
+        raise UsageError(f"--starts: {starts} leave nothing of a budget of {budget} to choose.")
+    return Plan(budget, batch, starts)
+
+
+def _find_problem(
+    target: str | None, pool: str | None, objective: Sequence[str], past: bool
+) -> tuple[MakeProblem, str, Sequence[Objective], int | None]:
+    """Return what makes a seed's problem, its name, its objectives, and the number of recipes where it is a pool."""
+    from pvdopt.backtest.problems import LabProblem, PoolProblem
+
+    found: Any
+    if pool is not None:
+        from pvdopt.backtest.pools import read_pool
+
+        if target is None:
+            if not objective:
+                raise UsageError("--pool: say what the recipes are judged by, such as --objective conductivity:max")
+            found = read_pool(pool, _read_objectives(objective))
+        else:
+            if objective:
+                raise UsageError("--objective: the campaign file names the objectives; leave one of the two out.")
+            campaign = open_target(target)
+            found = read_pool(pool, campaign.objectives, campaign.space)
+    elif past:
+        if target is not None and is_config(target):
+            raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
+        from pvdopt.backtest.pools import past_pool
+
+        with open_campaign(target) as campaign:
+            found = past_pool(campaign.name, campaign.own_cells())
+            evidence = campaign.evidence
+        return partial(_same, PoolProblem(found, evidence)), f"past of {found.name}", found.objectives, len(found)
+    else:
+        config = open_target(target).config
+        return partial(LabProblem, config), f"virtual lab, {config.name}", config.objectives(), None
+    return partial(_same, PoolProblem(found)), f"pool {found.name}", found.objectives, len(found)
+
+
+def _same(problem: Any, seed: int) -> Any:
+    """Return a pool's problem, which is the same at every seed."""
+    return problem
+
+
+def _read_objectives(words: Sequence[str]) -> list[Objective]:
+    from pvdopt.objectives import Objective
+
+    found = []
+    for word in words:
+        name, _, direction = word.rpartition(":")
+        if direction not in ("max", "min") or not name:
+            raise UsageError(f"--objective {word}: must read COLUMN:max or COLUMN:min.")
+        found.append(Objective(name, maximize=direction == "max"))
+    twice = [o.name for o in found if sum(p.name == o.name for p in found) > 1]
+    if twice:
+        raise UsageError(f"--objective: {twice[0]} was given twice.")
+    return found
+
+
+def _print(report: BacktestReport, form: output.Form, out: Path | None, figure: Path | None) -> None:
+    from pvdopt.backtest.files import draw_report, summary_rows, write_report
+
+    if form == "json":
+        output.print_json(
+            {"problem": report.problem, "target": report.target, "plan": report.plan}
+            | {"tuning": report.is_tuning, "strategies": summary_rows(report)}
+            | {"curves": report.curves, "notes": report.notes}
+        )
+    elif form == "csv":
+        rows = summary_rows(report)
+        output.print_csv(rows, list(rows[0]))
+    else:
+        _print_table(report)
+    if out is not None:
+        write_report(report, out)
+        output.say(f"Kept in {out}: runs/, summary.csv, curves.csv, backtest.json")
+    if figure is not None:
+        draw_report(report, figure)
+        output.say(f"Drawn in {figure}")
+    output.say_notes(report.notes)
+
+
+def _print_table(report: BacktestReport) -> None:
+    plan = report.plan
+    starts = f", the first {plan.starts} at random" if plan.starts else ""
+    times = "one at a time" if plan.batch == 1 else f"{plan.batch} at a time"
+    output.print_line(f"{report.problem}: {plan.budget} experiments, {times}{starts}")
+    headings = ["strategy", "reached", f"to {report.target:.0%}", "AF", "EF", "at the end", "refused", "CPU s"]
+    rows = [
+        [
+            s.strategy,
+            f"{s.n_reached} of {s.n_seeds}",
+            _count(s.needed, f"> {plan.budget}"),
+            ("> " if s.is_bound else "") + _interval(s.acceleration, "-"),
+            _interval(s.enhancement, "-"),
+            _interval(s.final, "-"),
+            str(s.n_refused),
+            f"{s.seconds:.2f}",
+        ]
+        for s in report.strategies
+    ]
+    output.print_table(headings, rows)
+    output.print_line()
+    output.print_line(
+        f"to {report.target:.0%}: median experiments to that share of what there is to gain; AF: how many times as "
+        "many random search needs; EF: how many times as far it is at the end as random search; refused: proposals "
+        "that may not be made; CPU s: processor time of an ask. In brackets: 90 % interval from resampling seeds."
+    )
+
+
+def _interval(figure: Figure, beyond: str) -> str:
+    """Return a figure with its interval; an end that lies beyond the budget, or cannot be told, is a word."""
+    if figure.value is None:
+        return beyond
+    value, low, high = (
+        beyond if v is None else f"{v:.2f}" if v < 10 else f"{v:.3g}" for v in (figure.value, figure.low, figure.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _count(figure: Figure, beyond: str) -> str:
+    """Return a number of experiments with its interval."""
+    if figure.value is None and figure.low is None:
+        return beyond
+    value, low, high = (beyond if v is None else f"{v:g}" for v in (figure.value, figure.low, figure.high))
+    return f"{value} [{low}, {high}]"

@@ -1,0 +1,109 @@
+"""``pvdopt backtest`` as a person meets it: on a table, in simulated laboratories, on the campaign's past."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = ("-s", "tpe", "-s", "random", "--seeds", 2)
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> str:
+    lines = ["watt,gas,gain"]
+    lines += [f"{w},{g},{-((w - 150) ** 2) / 1000 + (g == 'Ar')}" for w in range(100, 240, 10) for g in ("Ar", "O2")]
+    (tmp_path / "films.csv").write_text("\n".join(lines) + "\n")
+    return "films.csv"
+
+
+def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_path: Path) -> None:
+    words = ("backtest", "--pool", films, "--objective", "gain:max", *QUICK, "--budget", 9, "-n", 2)
+    done = run(*words, "--out", "kept", "--figure", "kept/curves.svg")
+    assert done.code == 0, done.err
+    assert "pool films: 9 experiments, 2 at a time, the first 4 at random" in done.out
+    assert "2 seeds are few" in done.err
+    kept = tmp_path / "kept"
+    assert {p.name for p in kept.iterdir()} == {
+        "runs",
+        "settings.json",
+        "summary.csv",
+        "curves.csv",
+        "backtest.json",
+        "curves.svg",
+    }
+    first = (kept / "curves.csv").read_text()
+    figure = (kept / "curves.svg").read_bytes()
+    again = run(*words, "--out", "kept", "--figure", "kept/curves.svg", "--json")
+    told = json.loads(again.out)
+    assert [s["strategy"] for s in told["strategies"]] == ["tpe", "random"]
+    assert told["strategies"][1]["acceleration"] is None, "random is not compared with itself"
+    assert (kept / "curves.csv").read_text() == first
+    assert (kept / "curves.svg").read_bytes() == figure
+    rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").out)))
+    assert [row["seeds"] for row in rows] == ["2", "2"]
+    other = run(*words, "--starts", 1, "--out", "kept")
+    assert other.code == 3
+    assert "holds a backtest of another starts" in other.err
+
+
+def test_simulated_laboratories_stand_in_for_a_campaign_file(run: Any) -> None:
+    done = run("backtest", "areal_capacity.toml", "-s", "random", "--seeds", 1, "--budget", 4, "--tuning")
+    assert done.code == 0, done.err
+    assert "virtual lab, areal_capacity: 4 experiments" in done.out
+    assert "Tuning seeds" in done.err
+
+
+def test_the_past_of_a_campaign_is_replayed(run: Any) -> None:
+    assert run("init", "lco", "--from", "lco_lipon.toml").code == 0
+    short = run("backtest", "lco", "--past", *QUICK)
+    assert short.code == 3
+    assert "lco: must have at least 10 finished cells, some of them usable, to replay, got 0." in short.err
+    for k in range(11):
+        settings = (
+            "bias_kind=none",
+            "anneal_kind=furnace",
+            f"anneal_temperature_c={300 + 40 * k}",
+            "electrolyte=Lipon",
+        )
+        assert run("add", "lco", *settings, "thickness_um=1").code == 0
+        name = f"C{k + 1:03d}"
+        assert run("record", "lco", name, f"capacity={30 + k}", f"retention={0.95 - 0.01 * k}", "cycles=100").code == 0
+    done = run("backtest", "lco", "--past", *QUICK)
+    assert done.code == 0, done.err
+    assert "past of lco: 4 experiments, one at a time, the first 2 at random" in done.out
+
+
+BAD = {
+    "two problems": (("--past", "--virtual-lab"), 2, "Choose one of --virtual-lab, --pool FILE and --past."),
+    "no objective": (("--pool", "films.csv"), 2, "--objective conductivity:max"),
+    "objective without direction": (("--pool", "films.csv", "--objective", "gain"), 2, "must read COLUMN:max"),
+    "objective twice": (
+        ("--pool", "films.csv", "--objective", "a:max", "--objective", "a:min"),
+        2,
+        "a was given twice",
+    ),
+    "objective that is no column": (("--pool", "films.csv", "--objective", "gian:max"), 3, "Did you mean gain?"),
+    "no such file": (("--pool", "film.csv", "--objective", "gain:max"), 3, "film.csv: cannot be read"),
+    "objective of a campaign": (("lco_lipon.toml", "--objective", "x:max"), 2, "--objective goes with --pool"),
+    "no such strategy": (("--pool", "films.csv", "--objective", "gain:max", "-s", "tep"), 2, "Did you mean tpe?"),
+    "past of a file": (("lco_lipon.toml", "--past"), 2, "needs a campaign's folder"),
+    "target": (("lco_lipon.toml", "--reach", "1.2"), 2, "--reach: must lie above 0 and not above 1, got 1.2"),
+    "figure": (("lco_lipon.toml", "--figure", "curves.txt"), 2, "must end with .html, .svg, .png or .pdf"),
+    "starts": (("lco_lipon.toml", "--starts", "9", "--budget", "9"), 2, "9 leave nothing of a budget of 9"),
+    "nothing named": ((), 2, "There is no campaign here"),
+}
+
+
+@pytest.mark.parametrize(("words", "code", "message"), BAD.values(), ids=BAD.keys())
+def test_what_cannot_be_compared_is_refused_in_words(
+    run: Any, films: str, words: tuple[str, ...], code: int, message: str
+) -> None:
+    done = run("backtest", *words)
+    assert done.code == code
+    assert message in done.err
+    assert done.out == ""
