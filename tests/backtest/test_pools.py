@@ -119,3 +119,9 @@ def test_recipes_that_are_all_alike_make_no_contest(tmp_path):
     rows = [row.rsplit(",", 1)[0] + ",7" for row in good_rows()]
     with pytest.raises(DataInvalid, match="gain: must differ between recipes"):
         read_pool(write(tmp_path, "watt,kind,um,place,gain", rows), GAIN)
+
+
+def test_a_spreadsheet_programs_semicolons_and_decimal_commas_are_read(tmp_path):
+    rows = [row.replace(",", ";").replace(".", ",") for row in good_rows()]
+    pool = read_pool(write(tmp_path, "watt;kind;um;place;gain", rows), GAIN)
+    assert pool.recipes["um"].iloc[1] == pytest.approx(0.11)

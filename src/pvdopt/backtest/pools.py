@@ -19,7 +19,8 @@ from pvdopt.cells import closest
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.objectives import Objective
 from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
-from pvdopt.text_table import read_records
+from pvdopt.table_files import read_raw
+from pvdopt.text_table import RawTable, Unreadable, unguard
 
 if TYPE_CHECKING:
     from pvdopt.own_cells import OwnCells
@@ -128,7 +129,7 @@ def read_pool(
     Parameters
     ----------
     source : str or Path
-        CSV with a header; ``-`` for standard input.
+        CSV or spreadsheet with a header; ``-`` for standard input.
     objectives : sequence of Objective
         Named like columns.
     space : SearchSpace, optional
@@ -140,11 +141,13 @@ def read_pool(
     DataInvalid
         With every problem found: a missing column, a cell that is empty or no number, a recipe outside the space.
     """
-    name, records = read_records(source)
-    header = [cell.strip() for cell in records[0][1]]
-    rows = [(number, cells) for number, cells in records[1:] if any(cell.strip() for cell in cells)]
+    raw = read_raw(source)
+    name, header = raw.file, list(raw.header)
+    problems: list[Problem] = []
+    rows = [(number, _texts(raw, number, cells, problems)) for number, cells in raw.rows]
+    rows = [(number, cells) for number, cells in rows if any(cells)]
     wanted = list(objectives or ())
-    problems = _header_problems(name, header, [o.name for o in wanted], space)
+    problems += _header_problems(name, header, [o.name for o in wanted], space)
     problems += [
         Problem(f"must have {len(header)} cells as the header", len(cells), file=name, row=number)
         for number, cells in rows
@@ -154,7 +157,7 @@ def read_pool(
         problems.append(Problem(f"must hold at least {LEAST_ROWS} measured recipes", len(rows), file=name))
     if problems:
         raise DataInvalid(problems)
-    texts = {column: [cells[place].strip() for _, cells in rows] for place, column in enumerate(header)}
+    texts = {column: [cells[place] for _, cells in rows] for place, column in enumerate(header)}
     numbers = [number for number, _ in rows]
     names = {o.name for o in wanted}
     inputs = list(space.names) if space is not None else [n for n in header if n not in names]
@@ -210,6 +213,20 @@ def merge_repeats(
         ok = told.eq("ok").groupby(group).any()
         classes = ["ok" if is_ok else str(kind) for is_ok, kind in zip(ok, told.groupby(group).first(), strict=True)]
     return Pool(name, space, tuple(objectives), recipes[first].reset_index(drop=True), merged, classes)
+
+
+def _texts(raw: RawTable, number: int, cells: Sequence[object], problems: list[Problem]) -> list[str]:
+    """Return a row's cells as texts, numbers with a decimal point."""
+    texts = []
+    for place, cell in enumerate(cells):
+        if isinstance(cell, Unreadable):
+            column = raw.header[place] if place < len(raw.header) else raw.address(number, place)
+            problems.append(Problem(cell.must, cell.shown, cell.todo, raw.file, number, column))
+        text = "" if cell is None or isinstance(cell, Unreadable) else unguard(str(cell).strip())
+        if raw.has_decimal_comma and _is_number(text.replace(",", ".")):
+            text = text.replace(",", ".")
+        texts.append(text)
+    return texts
 
 
 def _header_problems(name: str, header: list[str], goals: list[str], space: SearchSpace | None) -> list[Problem]:
