@@ -70,6 +70,27 @@ def test_what_is_taken_takes_gain_from_its_neighbours(m):
     assert (after <= before + 1e-9).all()
 
 
+def test_over_several_best_the_gain_is_over_the_least_of_them():
+    models = FixedModels(y=(lambda r: r["a"], flat(0.1), IDENTITY))
+    seen = pd.DataFrame({"a": [0.9, 0.1, 0.5, 0.3]})
+    rng = np.random.default_rng(0)
+    for n_best, least in ((1, 0.9), (3, 0.3), (9, 0.1)):
+        found = Gain(models, [Objective("y")], np.zeros(1), seen, NONE, rng, n_best)
+        wanted = expected_improvement(line()["a"].to_numpy(), np.full(21, 0.1), least)
+        np.testing.assert_allclose(np.exp(found.log_marginal(line())), wanted, rtol=1e-9)
+
+
+def test_jointly_too_and_what_is_taken_moves_up_the_least():
+    sure = FixedModels(y=(lambda r: r["a"], flat(1e-9), IDENTITY))
+    seen = pd.DataFrame({"a": [0.9, 0.1, 0.5, 0.3]})
+    found = Gain(sure, [Objective("y")], np.zeros(1), seen, NONE, np.random.default_rng(0), 2)
+    joint = found.joint(line(), np.zeros(21))
+    # 1.0 is taken, then 0.95: the least of the two best goes from 0.5 to 0.9 to 0.95.
+    for at, gain_there in ((20, 0.5), (19, 0.05), (18, 0.0)):
+        assert np.exp(joint.log_scores())[at] == pytest.approx(gain_there, abs=0.01)
+        joint.take(at)
+
+
 def test_what_is_expected_counts_as_achieved():
     objectives = [Objective("y")]
     models = SimpleModels(SPACE, objectives, length=0.1).fit(pd.DataFrame({"a": [0.0, 1.0], "y": [0.0, 0.1]}))

@@ -412,6 +412,7 @@ class Proposer:
                 is_first=c.is_first,
                 rival=c.rival,
                 is_reported=self.is_informed and len(search.known.measured) == 0,
+                n_best=1 if gain is None else gain.n_best,
             )
             for k, c in enumerate(search.choices)
         ]

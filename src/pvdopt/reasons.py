@@ -35,6 +35,8 @@ class Grounds:
         Whether it belongs to the first design, chosen for its distance to what is known.
     is_reported : bool
         Whether "the best so far" are reported recipes as predicted for this laboratory, for want of own cells.
+    n_best : int
+        With one objective: how many best recipes the gain is over, see :class:`pvdopt.gain.Gain`.
     """
 
     medians: Mapping[str, float]
@@ -46,6 +48,7 @@ class Grounds:
     is_first: bool = False
     rival: float | None = None
     is_reported: bool = False
+    n_best: int = 1
 
 
 def choose_purpose(
@@ -126,7 +129,8 @@ def _gain(grounds: Grounds, goals: Sequence[Objective]) -> str:
             f"place it stands by {_worth(grounds.rival, grounds, goals)}"
         )
     if len(goals) == 1 and grounds.gain is not None:
-        return f"expected gain {_quantity(grounds.gain, goals[0].unit)}"
+        over = f" over the least of the {grounds.n_best} best measured" if grounds.n_best > 1 else ""
+        return f"expected gain {_quantity(grounds.gain, goals[0].unit)}{over}"
     if grounds.share is None:
         return "nothing achieved yet to compare the gain with"
     whose = "of those reported recipes" if grounds.is_reported else "achieved"

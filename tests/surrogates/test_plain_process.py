@@ -160,3 +160,19 @@ def test_a_number_that_does_not_apply_is_no_gap():
     frame = observed(30)
     assert frame["heat"].isna().any()
     assert is_plain(plain_table("outcome", PLAIN, frame))
+
+
+def test_cells_take_away_what_is_not_known():
+    there = recipes(PLAIN, 10, 3)
+    prior, after_reported, after_all = fitted(30).variances(there)
+    np.testing.assert_array_equal(prior, after_reported)
+    assert (after_all < 0.5 * prior).all()
+    assert fitted(30).level() is None
+
+
+@pytest.mark.parametrize("wild", [1e12, -1e90])
+def test_a_value_beyond_all_measure_is_an_extreme_and_no_more(wild):
+    frame = observed(20)
+    frame.loc[3, "outcome"] = wild
+    p = PlainProcess().fit(plain_table("outcome", PLAIN, frame)).predict(recipes(PLAIN, 6, 3))
+    assert np.isfinite([p.mean, p.std, p.median()]).all()

@@ -52,6 +52,8 @@ N_STARTS, N_ROWS_FOR_SETTINGS = 2, 200
 N_DRAWN, N_KEPT = 64, ((160, 8), (320, 4))
 #: Width of the draws around the maximum against the curvature there, and the exponent that evens out their weights.
 WIDENING, TEMPER = 1.3, 0.7
+#: An outcome further from the middle than this many spreads counts as this far: it is an extreme in any case.
+FARTHEST = 1e4
 #: Numbers handled at once: what a core keeps close by.
 N_AT_ONCE = 60_000
 JITTER = 1e-6
@@ -119,7 +121,8 @@ class PlainProcess:
         same = equal_levels(table.run, table.run)
         np.fill_diagonal(same, 1.0)
         has_runs = bool(same.sum() > len(table))
-        self._rows = _Rows(points, table.y, table.noise_var, same if has_runs else None)
+        v = np.clip(table.y, -FARTHEST, FARTHEST)
+        self._rows = _Rows(points, v, table.noise_var, same if has_runs else None)
         self._centre, self._width = priors(table, has_runs)
         rng = np.random.default_rng(self.seed)
         picked = np.arange(len(table))
@@ -260,6 +263,16 @@ class PlainProcess:
         gaps_of = _OnDemand(self._rows.points, points)
         members = [self._member(s, gaps_of, means[k], deviations[k]) for k, s in enumerate(self._settings)]
         return MixedPrediction.of(members, np.array([s.weight for s in self._settings]))
+
+    def variances(self, recipes: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """Return variances before any cell, after the reported ones (there are none) and after all, each shape (n,)."""
+        before = sum(s.weight * variance(s.theta, self._d) for s in self._settings)
+        prior = np.full(len(recipes), before)
+        return prior, prior, np.minimum(self.predict(recipes).std ** 2, prior)
+
+    def level(self) -> tuple[float, float] | None:
+        """Return None: no laboratory's level is told apart."""
+        return None
 
     def _member(self, setting: _Setting, gaps: _OnDemand, mean: Array, std: Array) -> Prediction:
         """Return the prediction under one setting."""
