@@ -125,7 +125,7 @@ def test_doctor_names_what_a_ledger_here_would_be(tmp_path: Path, monkeypatch: p
     shared = doctor._folder()
     assert shared.is_fine
     assert "several machines write to needs PostgreSQL" in shared.seen
-    (database,) = doctor._databases()
+    _, database, _ = doctor._campaign(tmp_path)
     assert not database.is_fine
     assert "127.0.0.1" in database.seen
     with Ledger.create(tmp_path / "l.sqlite", "lco") as ledger:

@@ -9,6 +9,7 @@ import typer
 
 from pvdopt.cli import (
     backtest,
+    begin,
     campaigns,
     cells,
     config,
@@ -29,7 +30,6 @@ app = typer.Typer(
     name="pvdopt",
     help="Propose the next deposition recipes for thin-film battery cathodes, from reported cells and your own.",
     no_args_is_help=True,
-    add_completion=False,
     # Plain help appears in half the time.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,7 +58,7 @@ def _options(
 
 #: Every command that stands by itself, in the order of a lab's work; those that sort their words with a usage.
 _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
-    "init": (campaigns.init, None),
+    "init": (begin.init, None),
     "suggest": (proposals.suggest, None),
     "sheet": (sheets.sheet, sheets.SHEET),
     "record": (results.record, results.RECORD),

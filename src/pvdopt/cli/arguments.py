@@ -39,10 +39,20 @@ SamplerName = Annotated[
 ]
 #: The words of a command that takes a folder first if need be; its usage says what they are.
 Words = Annotated[list[str], typer.Argument(hidden=True, show_default=False)]
+
+
+def complete_folder(incomplete: str) -> list[str]:
+    """Return the campaigns in ``studies`` that begin so, for the shell's completion."""
+    found = sorted(path.parent.as_posix() for path in Path(STUDIES).glob(f"*/{CONFIG_FILE}"))
+    return [name for name in found if name.startswith(incomplete)]
+
+
 Folder = Annotated[
     str | None,
     typer.Argument(
-        metavar="FOLDER", help="The campaign's folder; may be left out in it, or where studies/ holds only one."
+        metavar="FOLDER",
+        autocompletion=complete_folder,
+        help="The campaign's folder; may be left out in it, or where studies/ holds only one.",
     ),
 ]
 
@@ -143,11 +153,20 @@ def unit_of(name: str) -> str:
     return "" if declared is None else declared.unit
 
 
-def open_campaign(folder: str | Path | None) -> Campaign:
-    """Open a campaign's folder, found as :func:`find_folder` does where it is not a path already."""
+def open_campaign(folder: str | Path | None, *, dry_run: bool = False) -> Campaign:
+    """Open a campaign's folder, found as :func:`find_folder` does where it is not a path already.
+
+    Parameters
+    ----------
+    dry_run : bool
+        Let nothing be kept that is written to it.
+    """
     from pvdopt.campaign import Campaign
 
-    return Campaign.open(folder if isinstance(folder, Path) else find_folder(folder))
+    campaign = Campaign.open(folder if isinstance(folder, Path) else find_folder(folder))
+    if dry_run and campaign.ledger is not None:
+        campaign.ledger.is_rehearsal = True
+    return campaign
 
 
 def open_target(target: str | None, seed: int | None = None) -> Campaign:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pvdopt.campaign_folder import CONFIG_FILE, rename_config
 from pvdopt.cli import output
 from pvdopt.cli.arguments import (
-    STUDIES,
     AsCsv,
     AsJson,
     DryRun,
@@ -41,43 +39,6 @@ _MAKERS = {
     "surrogate": "nobody: outcomes are what the model believes (pvdopt study run)",
     "virtual_lab": "nobody: outcomes are simulated (pvdopt study run)",
 }
-
-
-def init(
-    name: Annotated[str, typer.Argument(help="The campaign's name; its folder is studies/NAME.")],
-    config: Annotated[
-        str | None,
-        typer.Option("--from", metavar="FILE.toml", help="The campaign file to copy, or a shipped one's bare name."),
-    ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option("--from-export", metavar="FOLDER", help="Begin it again from an export, with all its facts."),
-    ] = None,
-) -> None:
-    """Begin a campaign in a folder of its own.
-
-    Copies a campaign file into the folder and creates its ledger.
-    """
-    from pvdopt.campaign import Campaign
-    from pvdopt.config import load_config
-    from pvdopt.config.reading import find_config
-
-    folder = Path(name) if Path(name).name != name else Path(STUDIES) / name
-    if (config is None) == (export is None):
-        raise UsageError("Name a campaign file with --from, or an export with --from-export.")
-    if export is not None:
-        with Campaign.from_export(export, folder) as campaign:
-            n_facts = campaign.own_cells().state.n_facts
-            output.print_line(f"{campaign.name} goes on in {folder.as_posix()}, {output.count(n_facts, 'fact')}")
-        output.say(f"See where it stands:  pvdopt status {folder.as_posix()}")
-        return
-    source = find_config(str(config))
-    # Faults are named where the user can mend them, not in the copy.
-    load_config(source)
-    text = rename_config(source.read_text(encoding="utf-8-sig"), folder.name)
-    with Campaign.create(folder, text, source=source.parent) as campaign:
-        output.print_line(f"{campaign.name} begins in {folder.as_posix()}")
-    output.say(f"Look through {(folder / CONFIG_FILE).as_posix()}, then:  pvdopt suggest {folder.as_posix()}")
 
 
 def status(folder: Folder = None, as_json: AsJson = False) -> None:

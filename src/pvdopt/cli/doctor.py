@@ -14,7 +14,7 @@ import typer
 
 from pvdopt.campaign_folder import CONFIG_FILE, find_ledger
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsJson
+from pvdopt.cli.arguments import STUDIES, AsJson, Folder, find_folder
 from pvdopt.errors import PvdoptError
 
 
@@ -27,12 +27,14 @@ class Finding:
     seen: str
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check that pvdopt works on this machine.
+def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Check that pvdopt works on this machine, in this folder.
 
-    Looks at the installation, the data it brings, and whether this folder can hold a ledger; exit code 1 if not so.
+    Looks at the installation, the data it brings, and whether a ledger can be kept here; and at the campaign that is
+    named or, without a name, at all that are here: campaign file, record, models. Exit code 1 if anything is wrong;
+    then it says what to do.
     """
-    found = list(_examine())
+    found = list(_examine(folder))
     if as_json:
         output.print_json(found)
     else:
@@ -41,13 +43,15 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(PvdoptError.exit_code)
 
 
-def _examine() -> Iterator[Finding]:
+def _examine(folder: str | None) -> Iterator[Finding]:
     yield Finding("python", True, f"{platform.python_version()}, {platform.platform(terse=True)}")
     yield Finding("pvdopt", True, metadata.version("pvdopt"))
     yield _packages()
+    yield _extras()
     yield _shipped()
     yield _folder()
-    yield from _databases()
+    for place in _campaigns(folder):
+        yield from _campaign(place)
 
 
 def _packages() -> Finding:
@@ -99,19 +103,66 @@ def _folder() -> Finding:
     return Finding("this folder", True, seen)
 
 
-def _databases() -> Iterator[Finding]:
-    """Open the ledgers that the campaigns here keep in a database."""
-    from pvdopt.cli.arguments import STUDIES
+#: What some commands need beyond the rest, and the extra that brings it.
+_EXTRAS = {
+    "matplotlib": "figures as PNG and SVG: figures",
+    "optuna-dashboard": "pvdopt dashboard: dashboard",
+    "psycopg": "ledgers in PostgreSQL: postgres",
+    "distributed": "many machines: dask",
+}
+
+
+def _extras() -> Finding:
+    """Name the extras that are there and what is missed without the others; none is needed."""
+    found, missing = [], []
+    for name, what in _EXTRAS.items():
+        use, _, extra = what.partition(": ")
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(f"{use} (pip install 'pvdopt[{extra}]')")
+    seen = ", ".join(found) or "none"
+    return Finding("extras", True, f"{seen}; without: {', '.join(missing)}" if missing else seen)
+
+
+def _campaigns(folder: str | None) -> list[Path]:
+    """Return the campaign that is named, else all that are in this folder and in studies."""
+    if folder is not None:
+        return [find_folder(folder)]
+    here = [Path()] if Path(CONFIG_FILE).is_file() else []
+    return [*here, *sorted(path.parent for path in Path(STUDIES).glob(f"*/{CONFIG_FILE}"))]
+
+
+def _campaign(folder: Path) -> Iterator[Finding]:
+    """Look at a campaign's file, its record and the models that are kept of it."""
+    from pvdopt.campaign_folder import MODELS_FOLDER, require_campaign
+    from pvdopt.config import load_config
     from pvdopt.ledger import Ledger
 
-    for folder in [Path(), *sorted(path.parent for path in Path(STUDIES).glob(f"*/{CONFIG_FILE}"))]:
-        place = find_ledger(folder)
-        if isinstance(place, Path):
-            continue
-        try:
-            with Ledger.open(place) as ledger:
-                seen = f"{ledger.name}: reached, {output.count(ledger.n_facts(), 'fact')}"
-        except PvdoptError as error:
-            yield Finding(f"ledger of {folder.resolve().name}", False, str(error))
-        else:
-            yield Finding(f"ledger of {folder.resolve().name}", True, seen)
+    name = folder.resolve().name
+    try:
+        require_campaign(folder)
+        doubts = load_config(folder / CONFIG_FILE).doubts
+    except PvdoptError as error:
+        yield Finding(f"{name}: campaign file", False, str(error))
+    else:
+        seen = "; ".join(p.sentence() for p in doubts) or "can be used"
+        yield Finding(f"{name}: campaign file", True, seen)
+    try:
+        with Ledger.open(find_ledger(folder)) as ledger:
+            problems = ledger.check()
+            seen = f"{ledger.name}: {output.count(0 if problems else ledger.n_facts(), 'fact')}, whole"
+    except PvdoptError as error:
+        yield Finding(f"{name}: ledger", False, str(error))
+    else:
+        faults = "; ".join(p.sentence() for p in problems[:5])
+        todo = "Go back to a copy with `pvdopt ledger restore`, or ask for help with the file as it is"
+        yield Finding(f"{name}: ledger", not problems, f"{faults} {todo}." if problems else seen)
+    yield _models(name, folder / MODELS_FOLDER)
+
+
+def _models(name: str, folder: Path) -> Finding:
+    """Say how much the kept models take; they may be deleted at any time."""
+    sizes = [path.stat().st_size for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    seen = f"{output.count(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB; made anew if deleted"
+    return Finding(f"{name}: models", True, seen if sizes else "none kept yet")

@@ -9,7 +9,7 @@ import typer
 
 from pvdopt.campaign_folder import find_ledger
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsJson, Folder, Words, find_folder, take_folder, with_usage
+from pvdopt.cli.arguments import AsJson, DryRun, Folder, Words, find_folder, take_folder, with_usage
 from pvdopt.errors import DataInvalid
 
 group = typer.Typer(no_args_is_help=True)
@@ -48,20 +48,24 @@ def check(
 
 
 @group.command("backup", cls=with_usage(COPY))
-def backup(words: Words) -> None:
+def backup(words: Words, dry_run: DryRun = False) -> None:
     """Copy the ledger into a new file.
 
     Others may go on writing meanwhile.
     """
-    from pvdopt.ledger.copies import back_up
+    from pvdopt.ledger.copies import back_up, check_copy
 
     folder, (file,) = take_folder(words, 1, COPY)
+    if dry_run:
+        n_facts = check_copy(ledger_at(str(folder)))
+        output.say(f"{file}: a copy with {output.count(n_facts, 'fact')} would be written")
+        return
     n_facts = back_up(ledger_at(str(folder)), file)
     output.say(f"{file}: a copy with {output.count(n_facts, 'fact')}")
 
 
 @group.command("restore", cls=with_usage(COPY))
-def restore(words: Words) -> None:
+def restore(words: Words, dry_run: DryRun = False) -> None:
     """Put a copy in the ledger's place.
 
     The ledger that was there is renamed and kept.
@@ -69,6 +73,10 @@ def restore(words: Words) -> None:
     from pvdopt.ledger import copies
 
     folder, (file,) = take_folder(words, 1, COPY)
+    if dry_run:
+        n_facts = copies.check_copy(file)
+        output.say(f"{folder.as_posix()}: would be restored from {file}, {output.count(n_facts, 'fact')}")
+        return
     former = copies.restore(file, ledger_at(str(folder)))
     output.say(f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else ""))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Ids as the ledger gives them.
 _CELL_ID = re.compile(r"[PC]\d{3,}")
+_NOTHING_WRITTEN = "Nothing was written (--dry-run)."
 #: What the words of each command are.
 RECORD = "[FOLDER] FILE | - | ID [NAME=VALUE ...]"
 CHANGE = "[FOLDER] ID NAME=VALUE ..."
@@ -85,7 +86,7 @@ def print_report(report: RecordReport, folder: Path, as_json: bool) -> None:
     if report.is_recorded:
         output.say(f"Next:  pvdopt suggest {folder.as_posix()}")
     else:
-        output.say("Nothing was written (--dry-run).")
+        output.say(_NOTHING_WRITTEN)
 
 
 def add(
@@ -106,7 +107,7 @@ def add(
         forecast = campaign.add_predicted(recipe, remark, dry_run=dry_run)
         print_forecast(campaign, forecast, output.choose_form(as_json))
     if dry_run:
-        output.say("Nothing was written (--dry-run).")
+        output.say(_NOTHING_WRITTEN)
     else:
         output.say(
             f"Next: make it, then  pvdopt record {folder.as_posix()} {forecast.frame['id'].iloc[0]} NAME=VALUE ..."
@@ -138,11 +139,12 @@ def history(
 def veto(
     words: Words,
     why: Why = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Drop a proposal that will not be made."""
     folder, (id_,) = take_folder(words, 1, CELL)
-    with open_campaign(folder) as campaign:
-        _print_news(campaign.veto(id_, why), f"{id_} is vetoed")
+    with open_campaign(folder, dry_run=dry_run) as campaign:
+        _print_news(campaign.veto(id_, why), f"{id_} is vetoed", dry_run)
 
 
 def edit(
@@ -156,7 +158,7 @@ def edit(
         forecast = campaign.edit(id_, changes, dry_run=dry_run)
         print_forecast(campaign, forecast, output.choose_form(as_json))
     if dry_run:
-        output.say("Nothing was written (--dry-run).")
+        output.say(_NOTHING_WRITTEN)
 
 
 def fail(
@@ -169,36 +171,41 @@ def fail(
     ],
     stage: Annotated[str | None, typer.Option(help="Where it failed, e.g. anneal.")] = None,
     cause: Annotated[str | None, typer.Option(help="Why it failed, if known.")] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Record that a cell gave no usable figures."""
     folder, (id_,) = take_folder(words, 1, CELL)
-    with open_campaign(folder) as campaign:
-        _print_news(campaign.fail(id_, outcome_class, stage, cause), f"{id_} is {outcome_class}")
+    with open_campaign(folder, dry_run=dry_run) as campaign:
+        _print_news(campaign.fail(id_, outcome_class, stage, cause), f"{id_} is {outcome_class}", dry_run)
 
 
 def correct(
     words: Words,
     why: Why = "",
     confirm: Confirm = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Replace recorded values; the old ones stay on record.
 
     An outcome without a value, such as capacity= , is withdrawn.
     """
     folder, id_, changes = _read_changes(words, CHANGE)
-    with open_campaign(folder) as campaign:
+    with open_campaign(folder, dry_run=dry_run) as campaign:
         n_changed = campaign.correct(id_, changes, why, confirm=confirm, say=output.say)
     output.print_line(f"{id_}: {output.count(n_changed, 'value')} changed")
+    if dry_run:
+        output.say(_NOTHING_WRITTEN)
 
 
 def discard_run(
     words: Words,
     why: Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")],
+    dry_run: DryRun = False,
 ) -> None:
     """Let no cell of a run count, say after a leak."""
     folder, (run,) = take_folder(words, 1, RUN)
-    with open_campaign(folder) as campaign:
-        _print_news(campaign.discard_run(run, why), f"run {run} counts no more")
+    with open_campaign(folder, dry_run=dry_run) as campaign:
+        _print_news(campaign.discard_run(run, why), f"run {run} counts no more", dry_run)
 
 
 def _read_changes(words: Sequence[str], usage: str) -> tuple[Path, str, Mapping[str, str]]:
@@ -209,8 +216,10 @@ def _read_changes(words: Sequence[str], usage: str) -> tuple[Path, str, Mapping[
     return folder, id_, changes
 
 
-def _print_news(is_news: bool, what: str) -> None:
+def _print_news(is_news: bool, what: str, dry_run: bool) -> None:
     output.print_line(what if is_news else f"{what}, as was known; nothing was written")
+    if dry_run:
+        output.say(_NOTHING_WRITTEN)
 
 
 def _print_record(report: RecordReport) -> None:

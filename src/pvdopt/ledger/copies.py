@@ -129,6 +129,19 @@ def _restore_schema(source: Path, location: engine.Location, url: str | Path) ->
     return None if former is None else f"schema {former}"
 
 
+def check_copy(place: str | Path) -> int:
+    """Return how many facts a ledger or a copy holds.
+
+    Raises
+    ------
+    DataInvalid
+        If it is none or damaged.
+    """
+    _refuse_if_faulty(place)
+    with Ledger.open(place) as ledger:
+        return ledger.n_facts()
+
+
 def _refuse_if_faulty(place: str | Path) -> None:
     with Ledger.open(place) as ledger:
         problems = ledger.check()

@@ -43,12 +43,15 @@ class Ledger:
         Path or URL, for messages.
     campaign, author : str
         The campaign's name, and who writes.
+    is_rehearsal : bool
+        Whether every writing is planned and checked as ever, and then not kept.
     """
 
     def __init__(self, database: Engine, name: str, campaign: str, author: str, clock: Clock) -> None:
         self.name = name
         self.campaign = campaign
         self.author = author
+        self.is_rehearsal = False
         self._engine = database
         self._clock = clock
         self._fold = Fold()
@@ -449,6 +452,8 @@ class Ledger:
         with self.writing() as (connection, fold):
             self._refuse_if_moved_on(connection, expected, bearing)
             drafts = plan(fold)
+            if self.is_rehearsal:
+                return drafts
             tables.append(connection, fold.last_seq, drafts, format_time(self._clock()), self.author)
             if lease is not None:
                 tables.write_leases(connection, [d.cell or "" for d in drafts], *lease)
