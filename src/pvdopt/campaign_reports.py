@@ -330,7 +330,15 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class PendingCell:
-    """A cell that waits for something; ``since`` is when the ledger last heard of it."""
+    """A cell that waits for something.
+
+    Attributes
+    ----------
+    since : str
+        When the ledger last heard of it.
+    cycles : float or None
+        After how many cycles its retention was read so far, where that is fewer than the protocol's.
+    """
 
     id: str
     kind: str
@@ -341,6 +349,7 @@ class PendingCell:
     run: str | None
     sample: str | None
     purpose: str | None
+    cycles: float | None = None
 
 
 @dataclass(frozen=True)

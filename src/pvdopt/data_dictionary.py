@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.columns import column, vocabulary
+from pvdopt.fields import ERRORS, MADE_ON
 from pvdopt.objectives import OUTCOME_UNITS
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _base(name: str) -> str:
 def _unit(name: str, base: str, config: CampaignConfig) -> str:
     if name.endswith("_qualifier"):
         return ""
-    declared = column(base)
+    declared = column(_ERROR_OF.get(base, base))
     if declared is not None:
         return declared.unit
     units: Mapping[str, str | None] = {**OUTCOME_UNITS, **{o.name: o.unit for o in config.objectives()}}
@@ -90,14 +91,18 @@ def _type(name: str, base: str, config: CampaignConfig) -> str:
     """Return a column's type as a Frictionless table schema names it."""
     if name.endswith("_qualifier"):
         return "string"
-    if name == "proposed":
-        return "datetime"
+    if name in ("proposed", MADE_ON):
+        return "datetime" if name == "proposed" else "date"
+    if name in _ERROR_OF:
+        return "number"
     numbers = {"usable_chance", *OUTCOME_UNITS, *(o.name for o in config.objectives())}
     declared, parameter = column(base), config.space().get(base)
     is_number = base in numbers or (declared is not None and declared.kind == "number")
     return "number" if is_number or (declared is None and hasattr(parameter, "low")) else "string"
 
 
+#: Settings that hold the deviation of another.
+_ERROR_OF = {error: name for name, error in ERRORS.items()}
 _MEANINGS = {
     "id": "name of the cell: P proposed by pvdopt, C added by the laboratory",
     "status": "proposed, made, partial, complete, failed, vetoed or discarded",
@@ -107,6 +112,10 @@ _MEANINGS = {
     "fingerprint": "hash of the data and the model behind its prediction",
     "usable_chance": "chance of a usable cell, predicted when it was proposed",
     "proposed": "when it entered the ledger",
+    "cell": "which of a sample's cells it is",
+    "made_on": "day on which it was made, ISO 8601",
+    "replicate_of": "first cell of the same film, whose recipe it has",
+    **{error: f"standard deviation of {name} as stated" for name, error in ERRORS.items()},
 }
 
 

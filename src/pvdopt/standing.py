@@ -92,6 +92,7 @@ def _pending(own: OwnCells, cell: CellState) -> PendingCell:
         run=cell.run,
         sample=cell.sample,
         purpose=cell.purpose,
+        cycles=cell.outcomes["cycles"].value if own.is_early(cell) else None,
     )
 
 

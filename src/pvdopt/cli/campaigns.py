@@ -26,7 +26,7 @@ from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
     from pvdopt.campaign import BestCell, Budget, Status
-    from pvdopt.campaign_reports import LabStanding
+    from pvdopt.campaign_reports import LabStanding, PendingCell
 
 
 #: What the words of `export` are.
@@ -199,8 +199,7 @@ def _print_status(found: Status) -> None:
     if found.pending:
         output.print_line("\nWaiting", style="bold")
         rows = [
-            [cell.id, cell.status, _day(cell.since), ", ".join(cell.waits_for), _recipe(cell.settings)]
-            for cell in found.pending
+            [cell.id, cell.status, _day(cell.since), _waits_for(cell), _recipe(cell.settings)] for cell in found.pending
         ]
         output.print_table(["cell", "status", "since", "waits for", "recipe"], rows, wrap=(3, 4))
     if found.results:
@@ -260,6 +259,11 @@ def _print_best(by: str, cells: Sequence[BestCell]) -> None:
         value = f"{output.show(cell.value, digits=digits)}{span}{unit}"
         rows.append([cell.outcome, value, cell.id, _recipe(cell.recipe)])
     output.print_table(["", "", "cell", "recipe"], rows)
+
+
+def _waits_for(cell: PendingCell) -> str:
+    so_far = "" if cell.cycles is None else f" ({cell.cycles:g} cycles so far)"
+    return ", ".join(f"{name}{so_far}" if name == "retention" else name for name in cell.waits_for)
 
 
 def _recipe(settings: Mapping[str, Any]) -> str:
