@@ -83,6 +83,7 @@ def choose_batch(search: Search, gain: Gain, plan: RunPlan, n: int, budget: Hour
         recipe = shortlist.iloc[[row]]
         search.take(recipe, gain=value)
         plan.take(recipe)
+    search.considered = (shortlist, best.joint.log_scores(), preference)
 
 
 # -- growing ---------------------------------------------------------------------------------------------------------

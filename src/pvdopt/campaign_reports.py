@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pvdopt.advice import Advice
     from pvdopt.direction import DirectionSummary, PairCheck
+    from pvdopt.drivers import Driven
     from pvdopt.explain import NearCell
     from pvdopt.skill_report import FamilySkill, PermutedControl
     from pvdopt.validation import Skill
@@ -80,6 +81,10 @@ class Suggestion:
         Hours of the batch: ``total``, and those of each kind of run.
     advice : Advice or None
         Whether to go on, with its figures; and the same in a sentence.
+    drivers : list of Driven or None
+        For each proposal which settings make it differ from the best so far.
+    alternatives : list of mapping
+        What was considered and came next, see :func:`pvdopt.alternatives.find_alternatives`.
     """
 
     frame: pd.DataFrame
@@ -98,6 +103,8 @@ class Suggestion:
     hours: Mapping[str, float] | None = None
     advice: Advice | None = None
     advice_sentence: str = ""
+    drivers: list[Driven | None] = field(default_factory=list)
+    alternatives: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ class Explanation:
     slices : mapping of str to list of SliceRow
         Each setting varied alone.
     near, near_own : list of NearCell
+    alternatives : list of mapping
+        What was considered with the proposal and came next, see :func:`pvdopt.alternatives.find_alternatives`.
     """
 
     id: str | None
@@ -95,6 +97,7 @@ class Explanation:
     warnings: list[str]
     notes: list[str]
     fingerprint: str
+    alternatives: list[Mapping[str, Any]]
 
 
 def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against: str | None) -> Explanation:
@@ -133,6 +136,7 @@ def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against:
         warnings=[*outside, *warnings[0]],
         notes=[*_share_notes(beliefs, shares), *general_notes(beliefs)],
         fingerprint=beliefs.fingerprint(),
+        alternatives=[] if cell is None else list(cell.proposal.get("alternatives") or []),
     )
 
 

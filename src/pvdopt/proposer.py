@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.acquisition import hypervolume, is_non_dominated
+from pvdopt.alternatives import find_alternatives
 from pvdopt.batching import N_MOST, choose_batch, spread_in_runs
 from pvdopt.candidates import draw_recipes, require_some
 from pvdopt.errors import BudgetSpent
@@ -208,6 +209,7 @@ class Proposer:
             self._explain_nothing(search, budget, rng)
         batch = self._describe(search, models, gain, reference)
         batch.attrs["reference"] = self._in_units(reference)
+        batch.attrs["alternatives"] = [] if gain is None else find_alternatives(search, gain, plan)
         self._put_into_runs(batch, search, opened)
         if candidates is not None:
             original = candidates[list(self.space.names)].iloc[[c.place for c in search.choices]]

@@ -100,6 +100,8 @@ class Search:
         self._cost, self.rng, self._held = cost, rng, held
         self._taken = set(known.keys)
         self.choices: list[Choice] = []
+        #: The shortlist that was chosen from by gain, and its log scores and preferences once the batch is made.
+        self.considered: tuple[pd.DataFrame, Array, Array] | None = None
         self._listed: pd.DataFrame | None = None
         if candidates is not None:
             # The index becomes the place among the candidates, whatever rows are dropped later.
@@ -235,6 +237,7 @@ class Search:
             best = int(np.argmax(scores))
             joint.take(best)
             self.take(shortlist.iloc[[best]], gain=float(np.exp(scores[best] - preference[best])))
+        self.considered = (shortlist, joint.log_scores(), preference)
 
     def score_pool(self, gain: Gain) -> tuple[pd.DataFrame, Array, int]:
         """Return recipes, their log scores one by one, and how many of them (the first) lie all over the space."""

@@ -27,6 +27,7 @@ from pvdopt.beliefs import (
 )
 from pvdopt.campaign_reports import Forecast, PlannedRun, Suggestion
 from pvdopt.cells import closest, is_empty
+from pvdopt.drivers import find_drivers
 from pvdopt.errors import ConfigInvalid, DataInvalid, NothingToPropose, Problem, UsageError
 from pvdopt.holding import narrow_space
 from pvdopt.ledger.changes import not_editable
@@ -224,6 +225,8 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         same |= {"specification": beliefs.specification, "fixed_by_hand": dict(wanted.fix)}
         if lab:
             same["lab"] = lab
+        if frame.attrs.get("alternatives"):
+            same["alternatives"] = frame.attrs["alternatives"]
         same["advice"] = {**advice.to_json(), "sentence": sentence}
         rows = [{**same, **row} for row in proposal_rows(beliefs, frame)]
         ids = list(ledger.add_proposals(rows, expected=state.n_facts))
@@ -247,6 +250,8 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         hours=frame.attrs.get("hours"),
         advice=advice,
         advice_sentence=sentence,
+        drivers=find_drivers(beliefs, frame),
+        alternatives=list(frame.attrs.get("alternatives") or []),
     )
 
 

@@ -93,9 +93,22 @@ def _print_explanation(found: Explanation) -> None:
         if near:
             output.print_line(f"\n{title} (1: alike in all)", style="bold")
             output.print_items([(f"{c.nearness:.2f}", f"{c.reference} ({c.id}): {c.summary}") for c in near])
+    _print_alternatives(found)
     if found.warnings:
         output.print_line("\nWhere the evidence ends", style="bold yellow")
         output.print_items([("", text) for text in found.warnings], indent=1)
+
+
+def _print_alternatives(found: Explanation) -> None:
+    if not found.alternatives:
+        return
+    output.print_line("\nConsidered with it, and why it came second", style="bold")
+    items = []
+    for other in found.alternatives:
+        recipe = ", ".join(output.show(v, unit_of(n)) for n, v in other["recipe"].items() if not output.is_nothing(v))
+        expected = ", ".join(f"{name} {output.show(v, digits=3)}" for name, v in other["predicted"].items())
+        items.append(("", f"{recipe}: {expected} predicted; {other['why']}"))
+    output.print_items(items, indent=1)
 
 
 def _print_contributions(found: Explanation) -> None:

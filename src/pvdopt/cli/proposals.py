@@ -17,8 +17,10 @@ from pvdopt.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pvdopt.attribution import Contribution
     from pvdopt.campaign import Campaign, Forecast
     from pvdopt.campaign_reports import Shares
+    from pvdopt.drivers import Driven
     from pvdopt.explain import NearCell
     from pvdopt.objectives import Objective
 
@@ -150,6 +152,36 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
     _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons)
 
 
+def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Suggestion) -> None:
+    """Print which settings make the proposals differ from the best so far, the two that matter most each."""
+    if not any(suggestion.drivers):
+        return
+    output.print_line("\nWhat drives it, by predicted medians (more: pvdopt explain ID)", style="bold")
+    units = {objective.name: objective.unit for objective in campaign.objectives}
+    items = []
+    for label, driven in zip(labels, suggestion.drivers, strict=True):
+        if driven is None:
+            continue
+        texts = []
+        for outcome, whole in driven.differs.items():
+            parts = sorted(driven.contributions, key=lambda part: -abs(part.adds[outcome]))[:2]
+            told = ", ".join(_driver(driven, part, outcome) for part in parts if part.adds[outcome])
+            unit = units.get(outcome)
+            amount = f"{whole:+.2g}{'' if unit in (None, '', '1') else f' {unit}'}"
+            texts.append(f"{outcome} {amount}{f': {told}' if told else ''}")
+        items.append((label, f"against {driven.against}: {'; '.join(texts)}"))
+    output.print_items(items)
+
+
+def _driver(driven: Driven, part: Contribution, outcome: str) -> str:
+    """Return what a setting adds, with its share of the difference where it is one."""
+    from pvdopt.explain_figure import change_words
+
+    share = driven.share(part, outcome)
+    of_it = f" ({share:.0%} of it)" if share is not None and 0.0 <= share <= 1.0 else ""
+    return f"{change_words(part.value, part.baseline)} {part.adds[outcome]:+.2g}{of_it}"
+
+
 def _print_runs(campaign: Campaign, suggestion: Suggestion) -> None:
     """Print the runs in the order in which they are begun: what is set, for how long, which cells are in."""
     if not suggestion.runs:
@@ -200,6 +232,8 @@ def _print_cells(
     if isinstance(basis, Suggestion):
         _print_runs(campaign, basis)
     _print_about("Why", labels, [[reason] if reason else [] for reason in reasons])
+    if isinstance(basis, Suggestion):
+        _print_drivers(campaign, labels, basis)
     _print_about("Where the evidence ends", labels, basis.warnings, style="yellow")
     _print_near(basis.leans_on, numbers)
 
@@ -286,8 +320,9 @@ def _labels(rows: Sequence[Mapping[str, Any]], index: Iterable[Any]) -> list[str
 
 def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str, Any]:
     cells = [_row_as_json(campaign, row) for row in output.to_rows(suggestion.frame)]
-    for cell, near, gaps in zip(cells, suggestion.leans_on, suggestion.warnings, strict=True):
-        cell.update(leans_on=near, warnings=gaps)
+    drivers = suggestion.drivers or [None] * len(cells)
+    for cell, near, gaps, driven in zip(cells, suggestion.leans_on, suggestion.warnings, drivers, strict=True):
+        cell.update(leans_on=near, warnings=gaps, drivers=driven)
     return {
         "campaign": campaign.name,
         "is_recorded": suggestion.is_recorded,
@@ -299,6 +334,7 @@ def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str,
         "fixed": suggestion.fixed,
         "runs": suggestion.runs,
         "hours": suggestion.hours,
+        "alternatives": suggestion.alternatives,
         "advice": suggestion.advice and {**vars(suggestion.advice), "sentence": suggestion.advice_sentence},
         "proposals": cells,
         "notes": suggestion.notes,
