@@ -146,3 +146,11 @@ def test_another_sampler_may_choose_and_says_that_it_knows_no_runs(campaign: Cam
     found = campaign.suggest(2, sampler="random", dry_run=True)
     assert found.sampler == "random"
     assert any("knows no runs" in note for note in found.notes)
+
+
+def test_a_setting_made_far_outside_its_range_is_asked_about(campaign: Campaign) -> None:
+    campaign.suggest(1, fix={"speed": 9})
+    with pytest.raises(DataInvalid, match=r"speed: should lie in \[1, 9\], as the campaign file has it, got 12"):
+        campaign.record({"id": "P001", "speed": 12, "gloss": 3})
+    # A machine does not meet its set-point exactly.
+    campaign.record({"id": "P001", "speed": 9.2, "gloss": 3})

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from pvdopt.cell_checks import CAPACITY_DOUBT, CAPACITY_ERROR, ROUNDING, SLIP, check_rate, check_window
 from pvdopt.cells import is_empty, misplaced
 from pvdopt.constraints import Limit
@@ -20,9 +22,12 @@ from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome
 from pvdopt.materials import Cathode, anodes, electrolytes, substrates
 from pvdopt.objectives import Protocol
+from pvdopt.parameters import Categorical
 from pvdopt.space import SearchSpace
 
 _CONFIRM = "Confirm it if it is so"
+#: How far beyond the ends of its range, as a share of it, a setting as made may lie without a word (judgement).
+BEYOND = 0.05
 #: A retention above 1 by more than reading it can explain: some cells do grow at first.
 GROWN = 1.02
 _TEMPERATURES = ("anneal_temperature_c", "substrate_temperature_c", "post_anneal_temperature_c")
@@ -129,7 +134,20 @@ def _check_settings(settings: Mapping[str, Any], door: Door) -> list[Problem]:
     cathode = door.cathodes.get(str(stated.get("cathode")))
     todo = {"error": "Check units", "doubt": _CONFIRM}
     agree = [replace(p, todo=todo[p.grade]) for p in (*check_rate(stated, cathode), *check_window(stated))]
-    return [*agree, *_check_heat(stated, door)]
+    return [*agree, *_check_heat(stated, door), *_check_bounds(stated, door)]
+
+
+def _check_bounds(settings: Mapping[str, Any], door: Door) -> Iterator[Problem]:
+    """A setting far outside what the campaign varies is a slip of the pen, or another experiment."""
+    for p in door.space.parameters:
+        value = settings.get(p.name)
+        if isinstance(p, Categorical) or not isinstance(value, (int, float)):
+            continue
+        place = float(p.to_unit(np.array([value]))[0])
+        # No machine meets its set-point exactly, and an end of the range is one.
+        if not -BEYOND <= place <= 1.0 + BEYOND:
+            must = f"should lie {p.range_text()}, as the campaign file has it"
+            yield Problem(must, value, _CONFIRM, column=p.name, grade="doubt")
 
 
 def _check_heat(settings: Mapping[str, Any], door: Door) -> Iterator[Problem]:

@@ -29,7 +29,15 @@ def check(
 ) -> None:
     """Check a campaign file; list every fault at once.
 
-    Exit code 3 if there is any.
+    Exit code 3 if there is any. What may not be made together is said by [[constraints]], each with a type:
+
+    \b
+        type = "exclude"   when = { anneal_kind = ["furnace"], thickness_um = { above = 3 } }
+        type = "limit"     parameter = "anneal_temperature_c"  by = "substrate"  at_most = { mica = 520 }
+        type = "sum"       weights = { thickness_um = 1, electrolyte_thickness_um = 1 }  high = 6
+
+    An exclude takes any number of conditions, which must all hold: choices, or above, below, from, to. A limit has
+    at_most, at_least or both; a sum low, high or both. Each but the sum may say why = "...", for whoever asks.
     """
     from pvdopt.config import load_config
 
