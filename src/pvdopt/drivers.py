@@ -57,8 +57,8 @@ def find_drivers(beliefs: Beliefs, frame: pd.DataFrame) -> list[Driven | None]:
     pool, names = _known(beliefs)
     if not len(pool):
         return nothing
-    best = pool.iloc[_order(beliefs, pool)]
-    labels = [names[k] for k in _order(beliefs, pool)]
+    order = _order(beliefs, pool)
+    best, labels = pool.iloc[order], [names[k] for k in order]
     keys = space.keys(best)
     found: list[Driven | None] = []
     for k, key in enumerate(space.keys(frame)):
@@ -94,7 +94,8 @@ def _drive(beliefs: Beliefs, proposal: pd.DataFrame, best: pd.DataFrame, label: 
     models = beliefs.fitted()
 
     def predict(recipes: pd.DataFrame) -> dict[str, Array]:
-        return {o.name: models.predict(recipes)[o.name].median() for o in goals}
+        predictions = models.predict(recipes)
+        return {o.name: predictions[o.name].median() for o in goals}
 
     names = list(beliefs.space.names)
     here, there = (_recipe(row[names].iloc[0]) for row in (proposal, best))
