@@ -326,6 +326,18 @@ def _read_numbers(raw: RawTable, columns: Mapping[str, int]) -> Iterator[tuple[i
     yield from found
 
 
+def _read_columns(raw: RawTable, columns: Mapping[str, int]) -> dict[str, Array]:
+    """Return columns of a long record; row by row, as problems need it, only where something is no number."""
+    try:
+        table = {name: np.array([cells[k] for _, cells in raw.rows], dtype=float) for name, k in columns.items()}
+    except (ValueError, TypeError, IndexError):
+        table = {}
+    if table and len(raw.rows) and all(np.isfinite(values).all() for values in table.values()):
+        return table
+    rows = list(_read_numbers(raw, columns))
+    return {name: np.array([values[name] for _, values in rows]) for name in columns}
+
+
 def _require_rising(raw: RawTable, numbers: Sequence[tuple[int, float, float]]) -> None:
     problems = []
     last = -math.inf
@@ -346,14 +358,13 @@ def _require_rising(raw: RawTable, numbers: Sequence[tuple[int, float, float]]) 
 def _integrate(raw: RawTable, bdf: Mapping[str, int | None]) -> tuple[list[float], list[float], list[str]]:
     """Return cycles and their discharge capacities in uAh from a record of current against time."""
     columns = {name: place for name, place in bdf.items() if place is not None}
-    rows = list(_read_numbers(raw, columns))
-    table = {name: np.array([values[name] for _, values in rows]) for name in columns}
+    table = _read_columns(raw, columns)
     time, current = table["time"], table["current"]
     back = np.flatnonzero(np.diff(time) < 0)
     if len(back):
         must = "must not fall: it is counted from the start of the test"
         name = raw.header[columns["time"]]
-        raise DataInvalid(Problem(must, float(time[back[0] + 1]), "", raw.file, rows[back[0] + 1][0], name))
+        raise DataInvalid(Problem(must, float(time[back[0] + 1]), "", raw.file, raw.rows[back[0] + 1][0], name))
     cycle = table["cycle"] if "cycle" in table else _count_cycles(current)
     out = np.maximum(-current, 0.0)
     steps = np.concatenate([[0.0], 0.5 * (out[1:] + out[:-1]) * np.diff(time)]) / 3600.0 * 1e6
