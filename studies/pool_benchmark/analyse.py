@@ -61,10 +61,16 @@ def difference(runs: pd.DataFrame, peer: str, figure: str) -> tuple[float, float
     return mean, low, high, min(len(values) for values in by_pool)
 
 
-def common(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of planners that did every pool, so that no mean hides a missing one."""
-    whole = runs.groupby("planner")["pool"].nunique() == len(SETS)
-    return runs[runs["planner"].isin(whole.index[whole])]
+def comparable(runs: pd.DataFrame, least_seeds: int) -> pd.DataFrame:
+    """Return the runs that ranks are made of: planners with enough seeds on every pool, at the seeds they share.
+
+    A mean over other starts would be no comparison, and one over a pool less none at all.
+    """
+    seeds = runs.groupby(["planner", "pool"])["seed"].nunique().unstack().reindex(columns=list(SETS)).fillna(0)
+    kept = runs[runs["planner"].isin(seeds.index[seeds.min(axis=1) >= least_seeds])]
+    n_planners = kept["planner"].nunique()
+    shared = kept.groupby(["pool", "seed"])["planner"].transform("nunique") == n_planners
+    return kept[shared]
 
 
 def table(header: list[str], lines: list[list[str]]) -> str:
@@ -72,12 +78,14 @@ def table(header: list[str], lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines]) + "\n"
 
 
-def report_batch(runs: pd.DataFrame, batch: int) -> str:
+def report_batch(runs: pd.DataFrame, batch: int, least_seeds: int) -> str:
     """Return the tables of one batch size."""
-    mine = common(runs[runs["batch"] == batch])
+    everything = runs[runs["batch"] == batch]
+    mine = comparable(everything, least_seeds)
     title = "One at a time" if batch == 1 else f"In batches of {batch}"
     ranks = mean_ranks(mine)
-    seeds = mine.groupby(["planner", "pool"])["seed"].nunique().groupby("planner").min()
+    n_shared = mine.groupby("pool")["seed"].nunique().min()
+    seeds = everything.groupby(["planner", "pool"])["seed"].nunique().groupby("planner").min()
     seconds = mine.groupby("planner")["seconds"].median()
     by_kind = {k: mean_ranks(mine[mine["pool"].map(kind) == k])["mean"] for k in KINDS}
     lines = [
@@ -86,28 +94,30 @@ def report_batch(runs: pd.DataFrame, batch: int) -> str:
         + [str(seeds[p]), f"{seconds[p]:.3f}"]
         for p in ranks.index
     ]
-    header = ["planner", *FIGURES, "**mean rank**", *KINDS.values(), "seeds", "CPU s per ask"]
-    parts = [f"### {title}\n\nMean rank over pools, 1 is best:\n", table(header, lines)]
+    header = ["planner", *FIGURES, "**mean rank**", *KINDS.values(), "seeds run", "CPU s per ask"]
+    said = f"Mean rank over pools at the {n_shared} seeds that all in the table share, 1 is best:"
+    parts = [f"### {title}\n\n{said}\n", table(header, lines)]
+    rest = [p for p in PLANNERS if p != OURS and p in set(everything["planner"])]
     if OURS in ranks.index:
         lines = []
-        for peer in ranks.index.drop(OURS):
-            found = {f: difference(mine, peer, f) for f in FIGURES}
+        for peer in [*ranks.index.drop(OURS), *(p for p in rest if p not in ranks.index)]:
+            found = {f: difference(everything, peer, f) for f in FIGURES}
             cells = [f"{m:+.3f} [{low:+.3f}, {high:+.3f}]" for m, low, high, _ in found.values()]
             verdict = ", ".join(f for f, (_, _, high, _) in found.items() if high < 0) or "-"
             lines.append([peer, *cells, verdict, str(found["end"][3])])
         parts += [
-            f"\n{OURS} minus the peer, paired by pool and seed, mean over pools with the 90 % interval (seeds drawn "
-            "within pools):\n",
+            f"\n{OURS} minus the peer, paired by pool and seed (all that both have run), mean over pools with the 90 % "
+            "interval (seeds drawn within pools):\n",
             table(["peer", *FIGURES, "wholly below zero", "seeds"], lines),
         ]
     return "\n".join(parts)
 
 
-def report_pools(runs: pd.DataFrame) -> str:
-    """Return what each planner reached on each pool, averaged over its seeds."""
+def report_pools(runs: pd.DataFrame, least_seeds: int) -> str:
+    """Return what each planner reached on each pool, averaged over the shared seeds."""
     lines = []
     for batch in (1, 5):
-        mine = common(runs[runs["batch"] == batch])
+        mine = comparable(runs[runs["batch"] == batch], least_seeds)
         for planner in mean_ranks(mine).index:
             means = mine[mine["planner"] == planner].groupby("pool")[list(FIGURES)].mean()
             cells = [" ".join(f"{means.loc[name, f]:.2f}" for f in FIGURES) for name in SETS]
@@ -115,7 +125,7 @@ def report_pools(runs: pd.DataFrame) -> str:
     return "\n### By pool\n\nEnd, speed, area; 1 is perfect:\n\n" + table(["planner", "batch", *SETS], lines)
 
 
-def draw(runs: pd.DataFrame, path: Path) -> None:
+def draw(runs: pd.DataFrame, path: Path, least_seeds: int) -> None:
     """Draw progress against experiments, a panel a pool, one at a time."""
     import matplotlib as mpl
 
@@ -125,7 +135,7 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(2, 3, figsize=(12, 6.6), layout="constrained")
-    mine = common(runs[runs["batch"] == 1])
+    mine = comparable(runs[runs["batch"] == 1], least_seeds)
     order = list(mean_ranks(mine).index)
     colours = dict(zip([p for p in order if p != OURS], plt.get_cmap("tab10").colors, strict=False))
     for name, panel in zip(SETS, panels.flat, strict=True):
@@ -150,16 +160,23 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--print", action="store_true", help="write nothing")
+    parser.add_argument("--least-seeds", type=int, default=5, help="planners with fewer are in no rank (default: 5)")
     args = parser.parse_args()
     runs = read_runs(HERE / "results")
-    text = "\n".join([report_batch(runs, 1), report_batch(runs, 5), report_pools(runs)])
+    text = "\n".join(
+        [
+            report_batch(runs, 1, args.least_seeds),
+            report_batch(runs, 5, args.least_seeds),
+            report_pools(runs, args.least_seeds),
+        ]
+    )
     print(text)
     if args.print:
         return
     readme = (HERE / "README.md").read_text(encoding="utf-8")
     head, rest = readme.split(BEGIN)
     (HERE / "README.md").write_text(head + BEGIN + text + END + rest.split(END)[1], encoding="utf-8", newline="\n")
-    draw(runs, HERE / "results" / "progress.svg")
+    draw(runs, HERE / "results" / "progress.svg", args.least_seeds)
 
 
 if __name__ == "__main__":

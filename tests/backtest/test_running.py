@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pvdopt import Categorical, Continuous, Objective, SearchSpace
+from pvdopt.backtest.arenas import LabArena, PoolArena, vary
 from pvdopt.backtest.pools import Pool
-from pvdopt.backtest.problems import LabProblem, PoolProblem, vary
 from pvdopt.backtest.running import Plan, Store, run_all, run_once, seed_numbers
 from pvdopt.backtest.strategies import STRATEGIES, check_strategies
 from pvdopt.backtest.summary import summarise
@@ -30,14 +30,14 @@ def make_pool(n=30, goals=1):
 
 
 def toy(seed, goals=1):
-    return PoolProblem(make_pool(goals=goals))
+    return PoolArena(make_pool(goals=goals))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_makes_new_rows_of_a_pool_after_the_common_starts(strategy):
     chosen = []
 
-    class Watched(PoolProblem):
+    class Watched(PoolArena):
         def measure(self, recipes, first):
             chosen.extend(recipes.index)
             return super().measure(recipes, first)
@@ -51,7 +51,7 @@ def test_every_strategy_makes_new_rows_of_a_pool_after_the_common_starts(strateg
 
 
 def test_a_pool_that_is_used_up_ends_the_run():
-    run = run_once(PoolProblem(make_pool(n=6)), "tpe", 0, Plan(budget=9, batch=4))
+    run = run_once(PoolArena(make_pool(n=6)), "tpe", 0, Plan(budget=9, batch=4))
     assert run.n_made == 6
     assert run.progress[-1] == 1.0
     assert len(run.progress) == 9
@@ -106,7 +106,7 @@ def test_what_is_no_strategy_here_is_told(names, n_goals, message):
 
 @pytest.fixture(scope="module")
 def lab():
-    return LabProblem(load_config(shipped_config("lco_lipon.toml")), 1, ((20.0, 0.2), 30.0))
+    return LabArena(load_config(shipped_config("lco_lipon.toml")), 1, ((20.0, 0.2), 30.0))
 
 
 def test_a_laboratory_tells_measurements_and_counts_truth(lab):
@@ -141,15 +141,15 @@ def test_a_run_in_a_laboratory_proposes_nothing_forbidden(lab, strategy):
 
 @pytest.mark.slow
 def test_the_dense_search_misses_little_that_a_wider_one_finds(monkeypatch):
-    import pvdopt.backtest.problems as problems
+    import pvdopt.backtest.arenas as arenas
 
     config = load_config(shipped_config("areal_capacity.toml"))
-    quick = LabProblem(config, 0)
+    quick = LabArena(config, 0)
     gained = quick.best
-    monkeypatch.setattr(problems, "N_ROUNDS", 8)
-    monkeypatch.setattr(problems, "N_VARIATIONS", 40)
+    monkeypatch.setattr(arenas, "N_ROUNDS", 8)
+    monkeypatch.setattr(arenas, "N_VARIATIONS", 40)
     # The draws are the same, and so is the reference above which both are measured.
-    wide = LabProblem(config, 0)
+    wide = LabArena(config, 0)
     assert wide.reference.tolist() == quick.reference.tolist()
     assert gained > 0.98 * wide.best
 

@@ -39,7 +39,7 @@ def write_report(report: BacktestReport, folder: Path) -> list[Path]:
     pd.DataFrame(rows).to_csv(paths[0], index=False, float_format="%.6g", lineterminator="\n")
     report.curves.to_csv(paths[1], index=False, float_format="%.6g", lineterminator="\n")
     told = {
-        "problem": report.problem,
+        "subject": report.subject,
         "target": report.target,
         "budget": report.plan.budget,
         "batch": report.plan.batch,
@@ -94,7 +94,7 @@ def _by_strategy(report: BacktestReport) -> list[tuple[str, pd.DataFrame]]:
 
 def _title(report: BacktestReport) -> str:
     n = min(s.n_seeds for s in report.strategies)
-    return f"{report.problem}: median of {n} seeds with its 90 % interval"
+    return f"{report.subject}: median of {n} seeds with its 90 % interval"
 
 
 def _page(report: BacktestReport) -> str:

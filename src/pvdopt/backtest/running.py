@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pvdopt.backtest.arenas import Arena, LabArena
 from pvdopt.backtest.measures import progress_of
-from pvdopt.backtest.problems import LabProblem, Problem
 from pvdopt.backtest.strategies import choose
 from pvdopt.candidates import draw_recipes
-from pvdopt.errors import DataInvalid, NothingToPropose
-from pvdopt.errors import Problem as Fault
+from pvdopt.errors import DataInvalid, NothingToPropose, Problem
 
 if TYPE_CHECKING:
     from pvdopt.closed_loop import Progress
 
 Array = np.ndarray[Any, Any]
-MakeProblem = Callable[[int], Problem]
+MakeArena = Callable[[int], Arena]
 
 FIRST_TUNING_SEED = 1_000_000
 #: File that says what a folder's runs are runs of.
@@ -77,44 +76,44 @@ class Run:
     seconds: float
 
 
-def run_once(problem: Problem, strategy: str, seed: int, plan: Plan) -> Run:
-    """Let one strategy make a problem's experiments."""
-    done = _starts(problem, seed, plan.starts)
-    observed = problem.measure(done, 0) if len(done) else done
+def run_once(arena: Arena, strategy: str, seed: int, plan: Plan) -> Run:
+    """Let one strategy make an arena's experiments."""
+    done = _starts(arena, seed, plan.starts)
+    observed = arena.measure(done, 0) if len(done) else done
     seconds = []
     refused = 0
     while len(done) < plan.budget:
         begun = time.process_time()
         try:
-            found = choose(strategy, problem, observed, done, min(plan.batch, plan.budget - len(done)), seed)
+            found = choose(strategy, arena, observed, done, min(plan.batch, plan.budget - len(done)), seed)
         except NothingToPropose:
             break
         if not len(found):
             break
         seconds.append(time.process_time() - begun)
-        refused += int((~problem.space.is_allowed(found)).sum())
-        measured = problem.measure(found, len(done))
+        refused += int((~arena.space.is_allowed(found)).sum())
+        measured = arena.measure(found, len(done))
         observed = pd.concat([observed, measured], ignore_index=True) if len(done) else measured
         # Rows of a pool keep their index; recipes of a space are numbered on.
-        done = pd.concat([done, found], ignore_index=problem.recipes is None) if len(done) else found
-    reached = _share_reached(problem, done, plan.budget)
+        done = pd.concat([done, found], ignore_index=arena.recipes is None) if len(done) else found
+    reached = _share_reached(arena, done, plan.budget)
     per_ask = round(float(np.median(seconds)), 4) if seconds else 0.0
     return Run(strategy, seed, reached, len(done), refused, per_ask)
 
 
-def _starts(problem: Problem, seed: int, n: int) -> pd.DataFrame:
+def _starts(arena: Arena, seed: int, n: int) -> pd.DataFrame:
     rng = np.random.default_rng([seed, 23])
-    if problem.recipes is None:
-        return draw_recipes(problem.space, n, rng) if n else problem.space.frame([])
-    return problem.recipes.loc[rng.choice(problem.recipes.index, size=min(n, len(problem.recipes)), replace=False)]
+    if arena.recipes is None:
+        return draw_recipes(arena.space, n, rng) if n else arena.space.frame([])
+    return arena.recipes.loc[rng.choice(arena.recipes.index, size=min(n, len(arena.recipes)), replace=False)]
 
 
-def _share_reached(problem: Problem, done: pd.DataFrame, budget: int) -> tuple[float, ...]:
+def _share_reached(arena: Arena, done: pd.DataFrame, budget: int) -> tuple[float, ...]:
     """Return progress as a share of what there is to gain; after the last experiment it stays where it is."""
     if not len(done):
         return (0.0,) * budget
-    low = float(problem.reference[0]) if len(problem.reference) == 1 else 0.0
-    progress = (progress_of(problem.score(done), problem.reference) - low) / (problem.best - low)
+    low = float(arena.reference[0]) if len(arena.reference) == 1 else 0.0
+    progress = (progress_of(arena.score(done), arena.reference) - low) / (arena.best - low)
     padded = np.concatenate([progress, np.full(budget - len(progress), progress[-1])])
     return tuple(float(round(value, 6)) for value in padded)
 
@@ -133,7 +132,7 @@ def seed_numbers(n: int, is_tuning: bool = False) -> range:
 
 
 def run_all(
-    make_problem: MakeProblem,
+    make_arena: MakeArena,
     strategies: Sequence[str],
     seeds: Sequence[int],
     plan: Plan,
@@ -146,8 +145,8 @@ def run_all(
 
     Parameters
     ----------
-    make_problem : callable
-        Seed -> problem.
+    make_arena : callable
+        Seed -> arena.
     store : Store, optional
         Where finished runs are kept, and looked up.
     """
@@ -155,7 +154,7 @@ def run_all(
     wanted = [(s, seed) for seed in seeds for s in strategies]
     open_ = [job for job in wanted if job not in found]
     by_seed = [(seed, [s for s, other in open_ if other == seed]) for seed in dict.fromkeys(s for _, s in open_)]
-    for run in _compute(make_problem, by_seed, plan, n_jobs):
+    for run in _compute(make_arena, by_seed, plan, n_jobs):
         found[run.strategy, run.seed] = run
         if store is not None:
             store.add(run)
@@ -164,35 +163,31 @@ def run_all(
     return [found[s, seed] for s in strategies for seed in seeds]
 
 
-def _compute(
-    make_problem: MakeProblem, by_seed: Sequence[tuple[int, list[str]]], plan: Plan, n_jobs: int
-) -> Iterator[Run]:
+def _compute(make_arena: MakeArena, by_seed: Sequence[tuple[int, list[str]]], plan: Plan, n_jobs: int) -> Iterator[Run]:
     if n_jobs == 1 or not by_seed:
         for seed, strategies in by_seed:
-            problem = make_problem(seed)
+            arena = make_arena(seed)
             for strategy in strategies:
-                yield run_once(problem, strategy, seed, plan)
+                yield run_once(arena, strategy, seed, plan)
         return
     from joblib import Parallel, delayed
 
     # What a laboratory can reach takes longest and is the same for all strategies of a seed: it is found first.
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    problems = {}
-    for seed, problem in parallel(delayed(_prepare)(make_problem, seed) for seed, _ in by_seed):
-        problems[seed] = problem
+    arenas = {}
+    for seed, arena in parallel(delayed(_prepare)(make_arena, seed) for seed, _ in by_seed):
+        arenas[seed] = arena
     yield from parallel(
-        delayed(run_once)(problems[seed], strategy, seed, plan)
-        for seed, strategies in by_seed
-        for strategy in strategies
+        delayed(run_once)(arenas[seed], strategy, seed, plan) for seed, strategies in by_seed for strategy in strategies
     )
 
 
-def _prepare(make_problem: MakeProblem, seed: int) -> tuple[int, Problem]:
-    problem = make_problem(seed)
-    if isinstance(problem, LabProblem):
-        known = (tuple(float(r) for r in problem.reference), problem.best)
-        return seed, LabProblem(problem.config, seed, known)
-    return seed, problem
+def _prepare(make_arena: MakeArena, seed: int) -> tuple[int, Arena]:
+    arena = make_arena(seed)
+    if isinstance(arena, LabArena):
+        known = (tuple(float(r) for r in arena.reference), arena.best)
+        return seed, LabArena(arena.config, seed, known)
+    return seed, arena
 
 
 class Store:
@@ -219,7 +214,7 @@ class Store:
             differing = [n for n in {**held, **settings} if held.get(n) != settings.get(n)]
             if differing:
                 must = f"holds a backtest of another {', '.join(differing)}"
-                raise DataInvalid(Fault(must, todo="Name another folder, or remove this one", file=str(folder)))
+                raise DataInvalid(Problem(must, todo="Name another folder, or remove this one", file=str(folder)))
         (folder / RUNS_FOLDER).mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8", newline="\n")
 

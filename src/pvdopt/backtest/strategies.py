@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pvdopt.backtest.arenas import Arena, PoolArena
 from pvdopt.backtest.pools import Pool
-from pvdopt.backtest.problems import PoolProblem, Problem
 from pvdopt.candidates import draw_recipes
 from pvdopt.proposer import Proposer
 
@@ -24,9 +24,7 @@ STRATEGIES: dict[str, str] = {
 }
 
 
-def choose(
-    strategy: str, problem: Problem, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int
-) -> pd.DataFrame:
+def choose(strategy: str, arena: Arena, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """Return the next recipes of a strategy, at most n.
 
     Parameters
@@ -49,20 +47,20 @@ def choose(
         If no recipe is left.
     """
     drawn = _derive(seed, len(done))
-    left = None if problem.recipes is None else problem.recipes.drop(index=done.index)
+    left = None if arena.recipes is None else arena.recipes.drop(index=done.index)
     if strategy == "random":
         rng = np.random.default_rng(drawn)
         if left is not None:
             return left.loc[rng.choice(left.index, size=min(n, len(left)), replace=False)]
-        taken = frozenset(problem.space.keys(done)) if len(done) else frozenset()
-        return draw_recipes(problem.space, n, rng, without=taken)
+        taken = frozenset(arena.space.keys(done)) if len(done) else frozenset()
+        return draw_recipes(arena.space, n, rng, without=taken)
     if strategy in ("surrogate", "surrogate_alone"):
-        evidence = problem.evidence if strategy == "surrogate" else None
-        table = observed if evidence is not None or not len(observed) else problem.plain(observed)
-        proposer = Proposer(problem.space, problem.objectives, evidence, seed=drawn)
+        evidence = arena.evidence if strategy == "surrogate" else None
+        table = observed if evidence is not None or not len(observed) else arena.plain(observed)
+        proposer = Proposer(arena.space, arena.objectives, evidence, seed=drawn)
         found = proposer.propose(table if len(table) else None, n, candidates=left)
-        return found[list(problem.space.names)]
-    return _ask_optuna(strategy, problem, observed, done, n, drawn)
+        return found[list(arena.space.names)]
+    return _ask_optuna(strategy, arena, observed, done, n, drawn)
 
 
 def _derive(seed: int, n_done: int) -> int:
@@ -70,27 +68,27 @@ def _derive(seed: int, n_done: int) -> int:
 
 
 def _ask_optuna(
-    sampler: str, problem: Problem, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int
+    sampler: str, arena: Arena, observed: pd.DataFrame, done: pd.DataFrame, n: int, seed: int
 ) -> pd.DataFrame:
     """Ask a sampler of Optuna's; on a pool the nearest rows not yet made take its proposals' places."""
     from pvdopt.optuna_asking import Asked
 
-    names = list(problem.space.names)
-    nothing = problem.space.frame([]).assign(**{o.name: [] for o in problem.objectives})
-    table = problem.plain(observed) if len(observed) else nothing
+    names = list(arena.space.names)
+    nothing = arena.space.frame([]).assign(**{o.name: [] for o in arena.objectives})
+    table = arena.plain(observed) if len(observed) else nothing
     if "outcome_class" not in table.columns:
         table = table.assign(outcome_class="ok")
-    if not isinstance(problem, PoolProblem):
-        pending = problem.space.frame([])
-        return Asked(sampler, seed, problem.space, problem.objectives, table, pending).ask(n)[names]
+    if not isinstance(arena, PoolArena):
+        pending = arena.space.frame([])
+        return Asked(sampler, seed, arena.space, arena.objectives, table, pending).ask(n)[names]
     rows: list[int] = []
     for place in range(n):
-        if len(done) + place >= len(problem.pool):
+        if len(done) + place >= len(arena.pool):
             break
-        pending = problem.pool.recipes.iloc[rows]
-        asked = Asked(sampler, seed + place, problem.space, problem.objectives, table, pending).ask(1)
-        rows.append(_snap(problem.pool, asked, [*done.index, *rows]))
-    return problem.pool.recipes.iloc[rows]
+        pending = arena.pool.recipes.iloc[rows]
+        asked = Asked(sampler, seed + place, arena.space, arena.objectives, table, pending).ask(1)
+        rows.append(_snap(arena.pool, asked, [*done.index, *rows]))
+    return arena.pool.recipes.iloc[rows]
 
 
 def _snap(pool: Pool, asked: pd.DataFrame, taken: Sequence[int]) -> int:

@@ -76,7 +76,7 @@ class BacktestReport:
         strategy, experiment, median, low, high, enhancement: the share reached, by experiments made.
     """
 
-    problem: str
+    subject: str
     target: float
     plan: Plan
     is_tuning: bool
@@ -85,7 +85,7 @@ class BacktestReport:
     notes: list[str]
 
 
-def summarise(runs: Sequence[Run], problem: str, target: float, plan: Plan, is_tuning: bool = False) -> BacktestReport:
+def summarise(runs: Sequence[Run], subject: str, target: float, plan: Plan, is_tuning: bool = False) -> BacktestReport:
     """Return what runs say; strategies in the order in which they come.
 
     Parameters
@@ -109,7 +109,7 @@ def summarise(runs: Sequence[Run], problem: str, target: float, plan: Plan, is_t
         notes.append(f"Nothing was left to propose before the budget was spent: {', '.join(short)}.")
     if is_tuning:
         notes.append("Tuning seeds: choose settings by these figures, and report others.")
-    return BacktestReport(problem, target, plan, is_tuning, told, curves, notes)
+    return BacktestReport(subject, target, plan, is_tuning, told, curves, notes)
 
 
 def _summarise(

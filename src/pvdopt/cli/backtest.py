@@ -14,7 +14,7 @@ from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, is_config, open_campaign, 
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.backtest.running import MakeProblem, Plan
+    from pvdopt.backtest.running import MakeArena, Plan
     from pvdopt.backtest.summary import BacktestReport, Figure
     from pvdopt.objectives import Objective
 
@@ -90,7 +90,7 @@ def backtest(
     from pvdopt.backtest.strategies import check_strategies
     from pvdopt.backtest.summary import summarise
 
-    make_problem, subject, objectives, n_recipes = _find_problem(target, pool, objective or [], past)
+    make_arena, subject, objectives, n_recipes = _find_arena(target, pool, objective or [], past)
     names = list(dict.fromkeys(strategy or USUAL))
     faults = check_strategies(names, sum(not o.is_constraint for o in objectives))
     if faults:
@@ -100,7 +100,7 @@ def backtest(
     try:
         with output.progress_bar() as progress:
             runs = run_all(
-                make_problem,
+                make_arena,
                 names,
                 seed_numbers(seeds, tuning),
                 plan,
@@ -130,11 +130,11 @@ def _make_plan(n_recipes: int | None, budget: int | None, batch: int, starts: in
     return Plan(budget, batch, starts)
 
 
-def _find_problem(
+def _find_arena(
     target: str | None, pool: str | None, objective: Sequence[str], past: bool
-) -> tuple[MakeProblem, str, Sequence[Objective], int | None]:
-    """Return what makes a seed's problem, its name, its objectives, and the number of recipes where it is a pool."""
-    from pvdopt.backtest.problems import LabProblem, PoolProblem
+) -> tuple[MakeArena, str, Sequence[Objective], int | None]:
+    """Return what makes a seed's arena, its name, its objectives, and the number of recipes where it is a pool."""
+    from pvdopt.backtest.arenas import LabArena, PoolArena
 
     found: Any
     if pool is not None:
@@ -157,16 +157,16 @@ def _find_problem(
         with open_campaign(target) as campaign:
             found = past_pool(campaign.name, campaign.own_cells())
             evidence = campaign.evidence
-        return partial(_same, PoolProblem(found, evidence)), f"past of {found.name}", found.objectives, len(found)
+        return partial(_same, PoolArena(found, evidence)), f"past of {found.name}", found.objectives, len(found)
     else:
         config = open_target(target).config
-        return partial(LabProblem, config), f"virtual lab, {config.name}", config.objectives(), None
-    return partial(_same, PoolProblem(found)), f"pool {found.name}", found.objectives, len(found)
+        return partial(LabArena, config), f"virtual lab, {config.name}", config.objectives(), None
+    return partial(_same, PoolArena(found)), f"pool {found.name}", found.objectives, len(found)
 
 
-def _same(problem: Any, seed: int) -> Any:
-    """Return a pool's problem, which is the same at every seed."""
-    return problem
+def _same(arena: Any, seed: int) -> Any:
+    """Return a pool's arena, which is the same at every seed."""
+    return arena
 
 
 def _read_objectives(words: Sequence[str]) -> list[Objective]:
@@ -189,7 +189,7 @@ def _print(report: BacktestReport, form: output.Form, out: Path | None, figure: 
 
     if form == "json":
         output.print_json(
-            {"problem": report.problem, "target": report.target, "plan": report.plan}
+            {"subject": report.subject, "target": report.target, "plan": report.plan}
             | {"tuning": report.is_tuning, "strategies": summary_rows(report)}
             | {"curves": report.curves, "notes": report.notes}
         )
@@ -211,7 +211,7 @@ def _print_table(report: BacktestReport) -> None:
     plan = report.plan
     starts = f", the first {plan.starts} at random" if plan.starts else ""
     times = "one at a time" if plan.batch == 1 else f"{plan.batch} at a time"
-    output.print_line(f"{report.problem}: {plan.budget} experiments, {times}{starts}")
+    output.print_line(f"{report.subject}: {plan.budget} experiments, {times}{starts}")
     headings = ["strategy", "reached", f"to {report.target:.0%}", "AF", "EF", "at the end", "refused", "CPU s"]
     rows = [
         [

@@ -1,6 +1,6 @@
 """What a strategy is tried on: a pool of measured recipes, or a virtual laboratory whose truth is known.
 
-A problem says what may be chosen, answers for what was chosen, and knows what could be reached. Which truth stands
+An arena says what may be chosen, answers for what was chosen, and knows what could be reached. Which truth stands
 behind it is for the report alone; a strategy is given the space, the objectives and the evidence.
 """
 
@@ -37,7 +37,7 @@ N_KEPT = 50
 REFERENCE_SHARE = 0.1
 
 
-class Problem(Protocol):
+class Arena(Protocol):
     """What a run needs to know."""
 
     @property
@@ -79,8 +79,8 @@ class Problem(Protocol):
 
 
 @dataclass(frozen=True)
-class PoolProblem:
-    """A pool as a problem: a value is measured once and is its own truth."""
+class PoolArena:
+    """A pool as an arena: a value is measured once and is its own truth."""
 
     pool: Pool
     evidence: Evidence | None = None
@@ -129,7 +129,7 @@ class PoolProblem:
 
 
 @dataclass(frozen=True)
-class LabProblem:
+class LabArena:
     """A virtual laboratory under a campaign file: another seed is another truth and another literature.
 
     What counts as reached is the truth of what was proposed, so that neither luck nor a broken cell moves it; what a
