@@ -451,6 +451,8 @@ class Status:
         Whether to go on, as of the last proposals.
     advice_lag : int
         Cells with an outcome that came since.
+    hours_used : float or None
+        Of the runs and cells evaluated so far, where the campaign file says how long things take.
     """
 
     name: str
@@ -469,6 +471,7 @@ class Status:
     notes: list[str]
     advice: str | None = None
     advice_lag: int = 0
+    hours_used: float | None = None
 
 
 @dataclass(frozen=True)
@@ -487,8 +490,18 @@ class BestCell:
 
 @dataclass(frozen=True)
 class Best:
-    """The best so far per objective: by measured value, and by what is believed of measured recipes."""
+    """The best so far per objective: by measured value, and by what is believed of measured recipes.
+
+    Attributes
+    ----------
+    why : list of str
+        For each objective why the two differ, or that they agree.
+    reachable : list of BestCell
+        The recipe believed best of all that may be made, whether it was made or not; without an id.
+    """
 
     measured: list[BestCell]
     believed: list[BestCell]
     notes: list[str]
+    why: list[str] = field(default_factory=list)
+    reachable: list[BestCell] = field(default_factory=list)

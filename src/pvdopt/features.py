@@ -132,7 +132,7 @@ def _encode_one(declared: Input, frame: pd.DataFrame) -> DesignColumn:
     n = len(frame)
     raw = frame[declared.name] if declared.name in frame.columns else pd.Series(np.nan, index=range(n))
     if isinstance(declared, CategoryInput):
-        codes = pd.Categorical(raw, categories=list(declared.levels)).codes
+        codes = pd.Index(declared.levels, dtype=object).get_indexer(pd.Index(raw, dtype=object))
         values = np.where(codes < 0, np.nan, codes.astype(float))
     else:
         values = declared.scale(pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Results shown by the status.
 N_RESULTS = 5
+#: Allowed recipes among which the best one believed is looked for, and the least chance of a usable cell it must have.
+N_SEARCHED, LEAST_CHANCE = 4000, 0.5
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -48,6 +50,7 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
             :N_RESULTS
         ],
         budget=_budget(studies[-1], used, own) if studies else None,
+        hours_used=own.hours_used(),
         lab=lab_levels(own.scores()),
         standing=lab_standing(own),
         specification=specification,
@@ -143,6 +146,7 @@ def best(own: OwnCells, beliefs: Beliefs) -> Best:
     among reported recipes of the space, as predicted for this laboratory.
     """
     from pvdopt.beliefs import describe
+    from pvdopt.best_words import say_differences
     from pvdopt.observed import known_recipes
 
     measured = measured_recipes(own)
@@ -156,6 +160,8 @@ def best(own: OwnCells, beliefs: Beliefs) -> Best:
             else "No own cell was measured yet, and no reported recipe lies in the space."
         )
     believed: list[BestCell] = []
+    why: list[str] = []
+    top = best_measured(own)
     if len(recipes):
         frame = describe(beliefs, recipes)
         kept = meets_thresholds(frame, own.objectives)
@@ -163,12 +169,33 @@ def best(own: OwnCells, beliefs: Beliefs) -> Best:
             notes.append("No recipe is believed to keep all thresholds; the best are shown all the same.")
             kept[:] = True
         believed = _best_of(own, frame[kept], has_interval=True, is_own=bool(len(measured)))
+        if len(measured):
+            predictions = beliefs.fitted().predict(recipes[list(own.space.names)])
+            why = say_differences(own.objectives, top, believed, frame, predictions)
     kept = meets_thresholds(measured, own.objectives)
     if len(measured) and not kept.any():
         notes.append("No measured cell keeps all thresholds.")
     if believed and len(measured) and _differs_from_made(own, measured):
         notes.append("What is believed is believed of the nearest recipe that can be set, and shown so.")
-    return Best(best_measured(own), believed, notes)
+    return Best(top, believed, notes, why, best_reachable(own, beliefs) if len(recipes) else [])
+
+
+def best_reachable(own: OwnCells, beliefs: Beliefs) -> list[BestCell]:
+    """Return per objective with a direction the recipe believed best of many allowed ones, made or not.
+
+    Of those that are expected to keep the thresholds and, more likely than not, to give usable figures.
+    """
+    from pvdopt.beliefs import describe
+    from pvdopt.candidates import draw_recipes
+
+    names = list(own.space.names)
+    drawn = draw_recipes(own.space, N_SEARCHED, np.random.default_rng(abs(beliefs.seed)))
+    recipes = pd.concat([measured_recipes(own)[names], drawn], ignore_index=True)
+    if not len(recipes):
+        return []
+    frame = describe(beliefs, recipes)
+    kept = meets_thresholds(frame, own.objectives) & (frame["usable_chance"].to_numpy() >= LEAST_CHANCE)
+    return _best_of(own, frame[kept], has_interval=True, is_own=False) if kept.any() else []
 
 
 def best_measured(own: OwnCells) -> list[BestCell]:

@@ -65,7 +65,8 @@ def best(
 ) -> None:
     """Show the best cells so far.
 
-    As measured, and as the model believes once noise is taken out.
+    As measured, as the model believes once noise is taken out, and why the two differ; and what it believes to be the
+    best of all that may be made.
     """
     form = output.choose_form(as_json, as_csv)
     with open_target(target) as campaign:
@@ -73,13 +74,18 @@ def best(
     if form == "json":
         output.print_json(found)
     elif form == "csv":
-        cells = [("measured", c) for c in found.measured] + [("believed", c) for c in found.believed]
+        kinds = {"measured": found.measured, "believed": found.believed, "reachable": found.reachable}
+        cells = [(by, c) for by, listed in kinds.items() for c in listed]
         rows = [{**output.to_plain(c), **c.recipe, "by": by} for by, c in cells]
         names = list(dict.fromkeys(name for _, c in cells for name in c.recipe))
         output.print_csv(rows, ["by", "outcome", "id", "value", "low", "high", "unit", *names])
     else:
         _print_best("measured", found.measured)
         _print_best("believed", found.believed)
+        _print_best("believed of all that may be made", found.reachable)
+        if found.why:
+            output.print_line("\nWhy they differ", style="bold")
+            output.print_items([("", text) for text in found.why], indent=1)
     output.say_notes(found.notes)
 
 
@@ -181,6 +187,8 @@ def _print_status(found: Status) -> None:
     items = [("cells", cells)]
     if found.budget is not None:
         items.append(("budget", _budget_left(found.budget)))
+    if found.hours_used is not None:
+        items.append(("spent", f"{output.show(found.hours_used, digits=3)} h of runs and cells, as planned"))
     trained = "not retrained yet" if found.retrained is None else f"retrained {_moment(found.retrained)}"
     items.append(("model", f"{found.specification}, {trained}"))
     if found.evaluator is not None:
@@ -199,7 +207,8 @@ def _print_status(found: Status) -> None:
     if found.pending:
         output.print_line("\nWaiting", style="bold")
         rows = [
-            [cell.id, cell.status, _day(cell.since), _waits_for(cell), _recipe(cell.settings)] for cell in found.pending
+            [cell.id, cell.status, _since(cell.since), _waits_for(cell), _recipe(cell.settings)]
+            for cell in found.pending
         ]
         output.print_table(["cell", "status", "since", "waits for", "recipe"], rows, wrap=(3, 4))
     if found.results:
@@ -275,6 +284,12 @@ def _recipe(settings: Mapping[str, Any]) -> str:
             # A unit tells which setting is meant; a bare number needs its name.
             words.append(output.show(value, unit) if unit or isinstance(value, str) else f"{name} {output.show(value)}")
     return ", ".join(words)
+
+
+def _since(time: str) -> str:
+    """Return the day of a moment, and how many days ago that was."""
+    days = (datetime.now().astimezone().date() - datetime.fromisoformat(time).astimezone().date()).days
+    return f"{_day(time)}, {output.count(days, 'day')}" if days > 0 else _day(time)
 
 
 def _day(time: str) -> str:

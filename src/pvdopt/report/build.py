@@ -70,7 +70,7 @@ def build_report(campaign: Campaign) -> Report:
         fades=_fades(own),
         reported=list_reported(beliefs.evidence.cells.set_index("id")) if beliefs.evidence is not None else [],
         leaning=_lean(own, beliefs, base, base_words),
-        advice=[],
+        advice=_advice(standing),
         notes=general_notes(beliefs),
         provenance=_provenance(campaign, beliefs, campaign.ledger.digest(), own),
         protocol=campaign.protocol.columns(),
@@ -118,6 +118,22 @@ def _headline(standing: Status, found: Best, front: Front, own: OwnCells) -> str
     return " ".join(parts)
 
 
+def _advice(standing: Status) -> list[str]:
+    """Return whether to go on, and how the laboratory stands against the literature."""
+    found = []
+    if standing.advice is not None:
+        late = standing.advice_lag
+        lag = f" ({count(late, 'result')} came since; ask again with pvdopt suggest.)" if late else ""
+        found.append(standing.advice + lag)
+    for level in standing.standing:
+        what = "Fading" if level.outcome == "retention" else spell(level.outcome).capitalize()
+        found.append(
+            f"{what} of this laboratory: {level.ratio:.2f} times what reported cells alike would show, after matching "
+            f"(80 % within {level.low:.2f} to {level.high:.2f}, by {count(level.n, 'own value')})."
+        )
+    return found
+
+
 def own_sign(own: OwnCells, outcome: str) -> float:
     """Return +1 where more of an outcome is better, -1 where less is."""
     return next(o.sign for o in own.objectives if o.name == outcome)
@@ -128,6 +144,8 @@ def own_sign(own: OwnCells, outcome: str) -> float:
 
 def _view(own: OwnCells, cell: CellState) -> CellView:
     settings = own.settings(cell)
+    is_early, cycles = own.is_early(cell), cell.outcomes.get("cycles")
+    early = f"retention after {cycles.value:g} cycles so far" if is_early and cycles is not None else None
     return CellView(
         id=cell.id,
         status=own.status(cell),
@@ -136,7 +154,8 @@ def _view(own: OwnCells, cell: CellState) -> CellView:
         settings={n: to_plain(settings.get(n)) for n in own.space.names},
         outcomes=own.outcomes(cell),
         predicted={n: _span(p) for n, p in cell.predicted.items()},
-        remark="; ".join(t for t in (cell.stage, cell.cause, cell.vetoed, *cell.remarks) if t),
+        remark="; ".join(t for t in (early, cell.stage, cell.cause, cell.vetoed, *cell.remarks) if t),
+        is_early=is_early,
     )
 
 
@@ -172,6 +191,7 @@ def _proposals(own: OwnCells, beliefs: Beliefs) -> list[ProposalView]:
             reason=cell.reason or "",
             leans_on=near[k],
             warnings=warnings[k],
+            runs=[str(label) for label in (cell.proposal.get("runs") or {}).values() if label],
         )
         for k, (cell, row) in enumerate(zip(cells, frame.to_dict("records"), strict=True))
     ]

@@ -50,6 +50,8 @@ class CellView:
         When the ledger last heard of it, ISO 8601.
     predicted : mapping of str to Span
         As stored before it was made.
+    is_early : bool
+        Whether its retention was read after fewer cycles than asked, and will be read again.
     """
 
     id: str
@@ -60,6 +62,7 @@ class CellView:
     outcomes: Mapping[str, Outcome]
     predicted: Mapping[str, Span]
     remark: str
+    is_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class ProposalView:
     ----------
     warnings : list of str
         Where it leaves the evidence.
+    runs : list of str
+        The runs it is planned for.
     """
 
     id: str
@@ -80,6 +85,7 @@ class ProposalView:
     reason: str
     leans_on: list[NearCell]
     warnings: list[str]
+    runs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pvdopt.report.charts import (
     linear_axis,
     log_axis,
 )
-from pvdopt.report.content import Believed, Fade, Goal, Progress, Quantity, Report, ReportedCell, Slice, Span
+from pvdopt.report.content import Believed, CellView, Fade, Goal, Progress, Quantity, Report, ReportedCell, Slice, Span
 from pvdopt.wording import count, is_nothing, print_unit, show, show_interval
 
 #: A reported cell counts as one that lasts from here, as in the review's closing figure.
@@ -89,21 +89,8 @@ def _fronts(report: Report) -> Iterator[Chart]:
         c for c in report.cells if c.status in ("complete", "partial") and x.name in c.outcomes and y.name in c.outcomes
     ]
     on_front = set(report.front.measured)
-    own = tuple(
-        Point(
-            c.outcomes[x.name].value,
-            c.outcomes[y.name].value,
-            (
-                f"{c.id}, measured" + (", on the front" if c.id in on_front else ""),
-                f"{x.words} {say_outcome(c.outcomes[x.name], x)}",
-                f"{y.words} {say_outcome(c.outcomes[y.name], y)}",
-                say_recipe(c.settings, report.parameters),
-            ),
-            bound=c.outcomes[y.name].qualifier if c.outcomes[y.name].qualifier in (">=", "<=") else "",
-            label=c.id if c.id in on_front else "",
-        )
-        for c in measured
-    )
+    own = tuple(_measured_point(c, gx, gy, report, c.id in on_front) for c in measured if not c.is_early)
+    early = tuple(_measured_point(c, gx, gy, report, False) for c in measured if c.is_early)
     corner = sorted((p.x, p.y) for p in own if p.label)
     predicted = [b for b in report.front.predicted if x.name in b.spans and y.name in b.spans]
     expected = sorted((b.spans[x.name][0], b.spans[y.name][0]) for b in predicted)
@@ -112,16 +99,17 @@ def _fronts(report: Report) -> Iterator[Chart]:
         Line("predicted front, 80 % intervals", "model", *_staircase(expected, gx.sign), is_dashed=True),
         Points("next proposals", "next", _next_points(report, gx, gy), "diamond", True, 5.5),
         Line("measured cells", "own", *_staircase(corner, gx.sign)),
+        Points("retention read early, still falling", "own", early, is_hollow=True),
         Points("measured cells", "own", own),
     ]
     xs = [v for layer in layers if isinstance(layer, Points) for p in layer.points for v in (p.x, *(p.x_span or ()))]
     ys = [v for layer in layers if isinstance(layer, Points) for p in layer.points for v in (p.y, *(p.y_span or ()))]
-    rows: list[tuple[str, ...]] = [(p.tip[0], show(p.x, digits=3), show(p.y, digits=3)) for p in own]
+    rows: list[tuple[str, ...]] = [(p.tip[0], show(p.x, digits=3), show(p.y, digits=3)) for p in (*own, *early)]
     rows += [("predicted front", _say_span(b.spans[x.name], x), _say_span(b.spans[y.name], y)) for b in predicted]
     yield Chart(
         "front",
         f"{title_of(x).split(' (')[0]} against {y.words}",
-        "Solid: cells as measured; those labelled are beaten by no other in both goals. Hollow squares: the best "
+        "Solid: cells as measured; those with a name are beaten by no other in both goals. Hollow squares: the best "
         "balance the model expects among all allowed recipes, with the 80 % intervals for a new cell. Diamonds: "
         "proposals that wait.",
         linear_axis(title_of(x), xs),
@@ -129,6 +117,25 @@ def _fronts(report: Report) -> Iterator[Chart]:
         tuple(layer for layer in layers if not isinstance(layer, Points) or layer.points),
         ("Cell", title_of(x), title_of(y)),
         tuple(rows),
+    )
+
+
+def _measured_point(cell: CellView, gx: Goal, gy: Goal, report: Report, is_on_front: bool) -> Point:
+    x, y = gx.quantity, gy.quantity
+    a, b = cell.outcomes[x.name], cell.outcomes[y.name]
+    word = ", on the front" if is_on_front else ", read early" if cell.is_early else ""
+    return Point(
+        a.value,
+        b.value,
+        (
+            f"{cell.id}, measured{word}",
+            f"{x.words} {say_outcome(a, x)}",
+            f"{y.words} {say_outcome(b, y)}",
+            say_recipe(cell.settings, report.parameters),
+            cell.remark,
+        ),
+        bound=b.qualifier if b.qualifier in (">=", "<=") else "",
+        label=cell.id if is_on_front else "",
     )
 
 
