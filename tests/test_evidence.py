@@ -448,3 +448,14 @@ def test_a_cathode_replaced_by_the_campaign_moves_the_prior_by_its_theory():
     change = replaced.prior("capacity").mean(recipe)[0] - evidence.prior("capacity").mean(recipe)[0]
     theory = lighter.reference_capacity() / materials.cathodes()["LiCoO2"].reference_capacity()
     assert change[0] == pytest.approx(np.log(theory), abs=0.05)
+
+
+def test_process_effects_are_wider_the_poorer_a_film_is_believed_to_be():
+    prior = Evidence.reported().prior("capacity")
+    assert prior.widening is not None
+    films = pd.DataFrame(
+        {"cathode_class": "layered", "anneal_kind": ["furnace", "none"], "anneal_temperature_c": [700.0, np.nan]}
+    ).assign(cathode="LiCoO2", bias_v=0.0)
+    crystalline, poor = prior.widening(prior.beliefs(films))
+    assert 0.5 < crystalline < 1 < poor < 4
+    assert Evidence.reported().prior("retention").widening is None

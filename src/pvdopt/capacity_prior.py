@@ -35,6 +35,10 @@ OPEN_GEOMETRY_VAR = 0.15**2
 ELECTROLYTE_UM = 1.0
 #: Weight of the crystallinity belief: prior mean and deviation; it can vanish (judgement, unverified).
 BELIEF_WEIGHT, BELIEF_WEIGHT_SD = 0.7, 0.4
+#: How much wider process effects are for each unit of ln(capacity) that a film is believed to lose to disorder, and the
+#: loss at which they are as wide as stated. A crystalline film leaves little to the process, a poor one much; 1 was the
+#: best of 0, 1, 2, 3 and 8 on simulated laboratories (studies/lab_transfer).
+DISORDER_WIDENING, USUAL_DISORDER = 1.0, 0.5
 #: Deviations of the effects (ln capacity) of an anode that brings no lithium and of a host that hardly conducts
 #: electrons; both have no prior sign and are learned (judgement, unverified).
 ANODE_WEIGHT_SD, INSULATOR_WEIGHT_SD = 0.4, 0.5
@@ -95,6 +99,12 @@ class CapacityPrior:
     def weight_sd(self) -> Array:
         """Prior deviations of the beliefs' weights, shape (k,)."""
         return np.array([BELIEF_WEIGHT_SD, ANODE_WEIGHT_SD, INSULATOR_WEIGHT_SD, *np.ones(len(self.cathodes))])
+
+    @staticmethod
+    def widening(beliefs: Array) -> Array:
+        """Return how much wider than usual the process effects of each row are, from its beliefs; shape (n,)."""
+        disorder = np.abs(beliefs[:, 0])
+        return np.asarray((1.0 + DISORDER_WIDENING * disorder) / (1.0 + DISORDER_WIDENING * USUAL_DISORDER))
 
     # -- theory ----------------------------------------------------------------------------------------------------
 

@@ -221,7 +221,9 @@ class Evidence:
                 unit=FADE_UNIT,
             )
         prior = CapacityPrior(self._cathodes(), self.excluded)
-        return PriorMean(mean=prior.mean, beliefs=prior.beliefs, weight_sd=prior.weight_sd, level_sd=0.3)
+        return PriorMean(
+            mean=prior.mean, beliefs=prior.beliefs, weight_sd=prior.weight_sd, level_sd=0.3, widening=prior.widening
+        )
 
 
 def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:

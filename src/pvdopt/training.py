@@ -54,6 +54,8 @@ class PriorMean:
         Prior deviation of the overall level on the model scale.
     unit : float
         How wide effects on this scale are, the logarithm of a capacity being 1.
+    widening : callable or None
+        Beliefs (n, k) -> what the deviation of process effects is multiplied by, shape (n,); None: 1 everywhere.
     """
 
     mean: Callable[[pd.DataFrame], tuple[Array, Array]]
@@ -61,6 +63,7 @@ class PriorMean:
     weight_sd: Array
     level_sd: float
     unit: float = 1.0
+    widening: Callable[[Array], Array] | None = None
 
 
 def no_prior() -> PriorMean:

@@ -157,7 +157,7 @@ class Prediction:
 
         Model scale, calibrated like :attr:`total_std`. The cells stand in runs of their own; conditioning of a normal
         distribution on their mean: Var[e_i] - Cov[e_i, e_0]^2 / (Var[e_0] + noise_0^2 / n_cells) with e the effect and
-        the level together.
+        the level together. The level counts with the same sign in all recipes, as it all but always does.
         """
         effect = np.diag(self.std**2) if self.covariance is None else self.covariance()
         effect = effect + np.outer(self.offset_std, self.offset_std)
