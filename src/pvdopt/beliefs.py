@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from pvdopt.observed import check_observed
 from pvdopt.proposer import Proposer
 from pvdopt.runs import Hours, Run
 from pvdopt.space import SearchSpace
+from pvdopt.surrogates import is_large
 from pvdopt.surrogates.calibration import fingerprint as fingerprint_evidence
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.surrogates.outcomes import OutcomeModels
@@ -81,6 +82,7 @@ class Beliefs:
     config_fingerprint: str
     store: ModelStore | None = None
     reference: Mapping[str, float] | None = None
+    fit_seed: int | None = None
     runs: tuple[Run, ...] = ()
     cost: Hours | None = None
     least_gain_per_hour: float | None = None
@@ -91,8 +93,13 @@ class Beliefs:
             name: literature_factor(self.specification, name, self.evidence) for name in ("capacity", "retention")
         }
         return OutcomeModels(
-            self.space, self.objectives, self.evidence, self.specification, seed=self.seed, calibration=factors
+            self.space, self.objectives, self.evidence, self.specification, seed=self._fit_seed, calibration=factors
         )
+
+    @property
+    def _fit_seed(self) -> int:
+        """The seed of the models: proposals draw anew after each fact, models of a large table need not."""
+        return self.seed if self.fit_seed is None or not self.is_large else self.fit_seed
 
     def fingerprint(self) -> str:
         """Return a hash over data, campaign file, specification, seed and versions: what makes a model the same."""
@@ -100,7 +107,7 @@ class Beliefs:
         for part in (
             self.config_fingerprint,
             self.specification,
-            str(self.seed),
+            str(self._fit_seed),
             repr(versions()),
             _source_digest(),
         ):
@@ -110,7 +117,9 @@ class Beliefs:
     def data_fingerprint(self) -> str:
         """Return a hash over own and reported cells: the same data, the same fingerprint."""
         told = self.observed.sort_index()
-        digest = hashlib.sha256(told[sorted(told.columns)].to_csv().encode())
+        names = sorted(told.columns)
+        digest = hashlib.sha256("\0".join(names).encode())
+        digest.update(pd.util.hash_pandas_object(told[names]).to_numpy().tobytes())
         digest.update(b"\0" + ("" if self.evidence is None else fingerprint_evidence(self.evidence)).encode())
         return digest.hexdigest()[:16]
 
@@ -144,9 +153,16 @@ class Beliefs:
 
     def _make_and_keep(self) -> OutcomeModels:
         """Return fresh models; the first, which the proposer fits to all cells, serve :meth:`fitted` as well."""
+        if self.is_large:
+            return _StoredModels(self)
         models = self.make()
         self.__dict__.setdefault("_models", models)
         return models
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are so many own cells that fitting takes minutes: then models are fitted once and kept."""
+        return is_large(len(self.observed))
 
     def lab_standing(self) -> dict[str, dict[str, float]]:
         """Return how this laboratory's level compares with the reported cells', as the ledger keeps it.
@@ -164,6 +180,21 @@ class Beliefs:
                 ratio, low, high = (float(np.exp(end)) for end in ends)
                 found[name] = {"ratio": ratio, "low": low, "high": high, "n": int(table.own.sum())}
         return found
+
+
+class _StoredModels(OutcomeModels):
+    """Models for a proposer that takes those that are kept instead of fitting all cells anew."""
+
+    def __init__(self, beliefs: Beliefs) -> None:
+        self.__dict__.update(beliefs.make().__dict__)
+        self._beliefs = beliefs
+
+    def fit(self, observed: pd.DataFrame | None = None) -> Self:
+        """Take the models of the beliefs, which rest on the same cells; without any cell learn from evidence alone."""
+        if observed is None or not len(observed):
+            return super().fit(observed)
+        self.__dict__.update(self._beliefs.fitted().__dict__)
+        return self
 
 
 def versions() -> dict[str, str]:

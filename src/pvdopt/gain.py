@@ -38,6 +38,8 @@ N_DIRECTIONS = 8
 N_ROWS = 20_000
 #: Measured recipes kept as rivals in the joint draws: the best ones, front by front.
 N_RIVALS = 40
+#: Recipes whose outcomes are to come that are kept in the joint draws.
+N_EXPECTED = 200
 #: Smoothing of the improvement, as a share of the spread of the draws.
 SMOOTHING = 1e-3
 #: Weight of nearness to the reference point against growth: decides only where no draw grows anything.
@@ -138,6 +140,10 @@ class Gain:
         self.achieved = medians[meets]
         leading = _first_fronts(np.where(meets[:, None], medians, -np.inf), N_RIVALS)
         self._leading: pd.DataFrame = measured.iloc[leading]
+        if len(expected) > N_EXPECTED:
+            # Of very many cells that wait for a result those that promise most.
+            promising = _first_fronts(signed_medians(models.predict(expected), self.goals), N_EXPECTED)
+            expected = expected.iloc[promising]
         self.rivals = pd.concat([self._leading, expected], ignore_index=True).drop_duplicates(ignore_index=True)
         self._normals = _stratified_normals(N_MARGINAL, len(self.goals), rng)
         self._directions = draw_scalarisations(N_MARGINAL * N_DIRECTIONS, max(len(self.goals), 2), rng)

@@ -20,6 +20,7 @@ from pvdopt.campaign_reports import RetrainReport
 from pvdopt.model_cards import ROLLBACK, earlier_specification, write_card
 from pvdopt.own_cells import OwnCells, count_coverage, track_record
 from pvdopt.skill_report import BASELINES
+from pvdopt.surrogates import N_EXACT, is_large
 from pvdopt.surrogates.base import FadeLink
 from pvdopt.surrogates.calibration import literature_skill
 from pvdopt.validation import Interval, Skill, measure_skill
@@ -33,8 +34,12 @@ Progress = Callable[[int, int, str], None]
 COMPETING = ("gaussian_process", "forest", "mixture")
 #: Own rows of an outcome under which specifications are not compared on them.
 N_TO_COMPARE = 8
-#: Folds of rows where fewer runs than this are named.
-N_FOLDS = 5
+#: Folds of rows where fewer runs than this are named, and runs up to which each is held out alone.
+N_FOLDS, N_RUNS_ALONE = 5, 12
+#: Own cells that specifications are compared on at most.
+N_COMPARED = 400
+#: Why nothing is compared on a large table.
+LARGE = f"Beyond {N_EXACT} own cells one model stands for all: boosted trees, calibrated on runs held out."
 
 
 def retrain(
@@ -51,6 +56,8 @@ def retrain(
     competing = tuple(dict.fromkeys([beliefs.specification, *COMPETING]))
     skills, _, notes = compare_on_own(beliefs, competing, progress, n_jobs)
     chosen, why = choose_specification(beliefs.specification, skills)
+    if LARGE in notes:
+        why = notes.pop(notes.index(LARGE))
     chosen_beliefs = replace(beliefs, specification=chosen)
     models = chosen_beliefs.fitted()
     scores = own.scores()
@@ -190,14 +197,33 @@ def choose_specification(current: str, skills: Sequence[Skill]) -> tuple[str, st
 
 
 def make_folds(observed: pd.DataFrame, seed: int) -> list[str]:
-    """Return for each row the group it is held out with: its run where runs are told apart, else one of five folds."""
+    """Return for each row the group it is held out with: its run where runs are told apart, else one of five folds.
+
+    Of many runs several are held out together.
+    """
     runs = [r if isinstance(r, str) and r else None for r in observed["run"]]
-    if all(runs) and len(set(runs)) >= N_FOLDS:
-        return [str(r) for r in runs]
-    order = np.random.default_rng(seed).permutation(len(observed))
+    names = list(dict.fromkeys(runs))
+    rng = np.random.default_rng(seed)
+    if all(runs) and len(names) >= N_FOLDS:
+        if len(names) <= N_RUNS_ALONE:
+            return [str(r) for r in runs]
+        fold_of = dict(zip(names, rng.permutation(len(names)) % N_FOLDS, strict=True))
+        return [f"fold {fold_of[r] + 1}" for r in runs]
+    order = rng.permutation(len(observed))
     folds = np.empty(len(observed), dtype=int)
     folds[order] = np.arange(len(observed)) % N_FOLDS
     return [f"fold {k + 1}" for k in folds]
+
+
+def draw_runs(observed: pd.DataFrame, at_most: int, seed: int) -> pd.DataFrame:
+    """Return rows of whole runs drawn at random, as many as stay within a number of rows; a lone row is a run."""
+    labels = [r if isinstance(r, str) and r else f"row {i}" for i, r in observed["run"].items()]
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    kept = order[: max(int(np.searchsorted(np.cumsum(counts[order]), at_most, side="right")), 1)]
+    found = observed[np.isin(codes, kept)]
+    # One run alone may be larger than all that is wanted.
+    return found if len(found) <= at_most else found.iloc[:at_most]
 
 
 def compare_on_own(
@@ -209,6 +235,8 @@ def compare_on_own(
     """
     observed = beliefs.observed
     usable = observed[observed["outcome_class"].isin(["ok"])]
+    if is_large(len(usable)):
+        return [], pd.DataFrame(), [LARGE]
     names = [o.name for o in beliefs.objectives]
     bases = [n for n in names if not (n == "areal_capacity" and "capacity" in names and beliefs.evidence is not None)]
     enough = [n for n in bases if int(usable[n].notna().sum()) >= N_TO_COMPARE]
@@ -220,9 +248,13 @@ def compare_on_own(
     ]
     if not enough:
         return [], pd.DataFrame(), notes
+    if len(usable) > N_COMPARED:
+        usable = draw_runs(usable, N_COMPARED, beliefs.seed)
+        beliefs = replace(beliefs, observed=usable)
+        notes.append(f"Specifications are compared on {len(usable)} of the own cells, in whole runs.")
     groups = make_folds(usable, beliefs.seed)
-    # Folds that were only dealt out are no groups of alike cells: there each cell is one of its own.
-    alike = groups if set(groups) <= set(usable["run"]) else [str(i) for i in usable.index]
+    # Cells of a run are alike; without runs each cell is one of its own.
+    alike = [r if isinstance(r, str) and r else str(i) for i, r in usable["run"].items()]
     wanted = list(dict.fromkeys([*specifications, *(b for b in BASELINES if beliefs.evidence is not None)]))
     tasks = [(s, g) for s in wanted for g in dict.fromkeys(groups)]
     parts = _run([(_held_out_own, (beliefs, s, usable, groups, g, alike, enough)) for s, g in tasks], progress, n_jobs)

@@ -115,12 +115,17 @@ def _numbers(values: pd.Series, name: str, what: str) -> pd.Series:
 
 def row_digests(frame: pd.DataFrame) -> list[str]:
     """Return for each row a digest of the values it holds, whatever the order of columns."""
-    columns = {str(c): list(frame[c]) for c in sorted(map(str, frame.columns))}
-    digests = []
-    for k in range(len(frame)):
-        held = [f"{c}={_text(v[k])}" for c, v in columns.items() if _text(v[k])]
-        digests.append(hashlib.sha256("\n".join(held).encode()).hexdigest())
-    return digests
+    columns = [_texts(str(c), frame[c]) for c in sorted(map(str, frame.columns))]
+    rows = zip(*columns, strict=True) if columns else [()] * len(frame)
+    return [hashlib.sha256("\n".join(filter(None, row)).encode()).hexdigest() for row in rows]
+
+
+def _texts(name: str, values: pd.Series) -> list[str]:
+    """Return each value with its name; an empty text for what is not known."""
+    if values.dtype == float:
+        # Much the same as below, and ten times as quick for the many numbers of a large table.
+        return [f"{name}={v!r}" if v == v else "" for v in values.tolist()]
+    return [f"{name}={text}" if (text := _text(v)) else "" for v in values]
 
 
 def _text(value: object) -> str:

@@ -207,7 +207,9 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
     # Fixed with the campaign's first proposals: what counts as better may not move while it is searched.
     told = (c.proposal.get("reference") for c in state.cells.values())
     reference = next((r for r in told if isinstance(r, dict)), None)
-    beliefs = replace(beliefs, seed=derive_seed(beliefs.seed, state.n_facts), reference=reference)
+    beliefs = replace(
+        beliefs, seed=derive_seed(beliefs.seed, state.n_facts), reference=reference, fit_seed=beliefs.seed
+    )
     frame, notes = _choose_wanted(beliefs, own, wanted)
     leans_on, warnings = lean_on(beliefs, frame)
     fingerprint = beliefs.fingerprint()

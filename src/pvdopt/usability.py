@@ -33,8 +33,8 @@ RATIOS = ((0.7, 0.0), (0.25, 0.5), (2.0, 0.5))
 PRIOR_CELLS = 1.0
 #: No recipe is ever taken to be certain to fail or to work.
 CERTAIN = 0.98
-#: Cells used to choose length scales; all are used to predict.
-N_CELLS_FOR_LENGTHS = 200
+#: Cells used to choose length scales, cells used to predict, and recipes predicted at once.
+N_CELLS_FOR_LENGTHS, N_CELLS, N_ROWS = 200, 1000, 1000
 #: Squared difference of two settings one of which was not reported: that of two uniform numbers.
 UNKNOWN = 1.0 / 6.0
 
@@ -104,8 +104,11 @@ class Usability:
         """
         classes = outcome_classes(observed)
         counted = (classes == "ok") | np.isin(classes, PROCESS_FAILURES)
+        if counted.sum() > N_CELLS:
+            # Thinned whatever became of them, so that the share of failures stays what it is.
+            counted = _every_so_many(np.flatnonzero(counted), N_CELLS)
         usable = classes[counted] == "ok"
-        self.recipes = observed.loc[counted, list(self.space.names)].reset_index(drop=True)
+        self.recipes = observed.iloc[np.arange(len(observed))[counted]][list(self.space.names)].reset_index(drop=True)
         self.n_failures = int((~usable).sum())
         self.pattern = 0.0
         if self.n_failures == 0:
@@ -162,9 +165,12 @@ class Usability:
         """Return the chance of a usable cell for each recipe, shape (n,)."""
         if self.n_failures == 0:
             return np.full(len(recipes), self.prior_chance)
-        differences = squared_differences(self.space, recipes, self.recipes)
-        chance = self.prior_chance + self._closeness(differences, self._lengths) @ self._weights
-        return np.clip(chance, 1.0 - CERTAIN, CERTAIN)
+        blocks = [recipes.iloc[k : k + N_ROWS] for k in range(0, len(recipes), N_ROWS)]
+        chance = [self.prior_chance + self._close_to(block) @ self._weights for block in blocks]
+        return np.clip(np.concatenate(chance) if chance else np.zeros(0), 1.0 - CERTAIN, CERTAIN)
+
+    def _close_to(self, recipes: pd.DataFrame) -> Array:
+        return self._closeness(squared_differences(self.space, recipes, self.recipes), self._lengths)
 
 
 def _every_so_many(rows: Array, at_most: int) -> Array:

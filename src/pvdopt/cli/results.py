@@ -232,10 +232,16 @@ def _print_record(report: RecordReport) -> None:
         print_scores(report.scores)
 
 
+#: Scores shown in a table; --json gives all.
+N_SCORES = 40
+
+
 def print_scores(scores: Sequence[PredictionScore]) -> None:
-    """Print what was measured beside what had been predicted."""
+    """Print what was measured beside what had been predicted, of very many the last."""
+    if len(scores) > N_SCORES:
+        output.print_line(f"the last {N_SCORES} of {len(scores)} (--json gives all)")
     rows = []
-    for score in scores:
+    for score in scores[-N_SCORES:]:
         sign = "" if score.qualifier in (None, "=") else score.qualifier
         inside = output.NOTHING if score.is_inside is None else "yes" if score.is_inside else "no"
         interval = output.show_interval(score.low, score.high)

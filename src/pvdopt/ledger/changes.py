@@ -31,9 +31,12 @@ TEXTS = ("purpose", "reason", "fingerprint", "run", "sample")
 
 def next_ids(fold: Fold, kind: Literal["proposed", "added"], n: int) -> list[str]:
     """Return the next ``n`` ids of a kind, ``P001`` onwards or ``C001`` onwards."""
-    prefix = PREFIXES[kind]
-    taken = max((int(cell.id[1:]) for cell in fold.cells.values() if cell.kind == kind), default=0)
-    return [f"{prefix}{number:03d}" for number in range(taken + 1, taken + n + 1)]
+    return [next_id(fold, kind, k) for k in range(n)]
+
+
+def next_id(fold: Fold, kind: Literal["proposed", "added"], n_before: int) -> str:
+    """Return the id that follows the next ``n_before`` ids of a kind."""
+    return f"{PREFIXES[kind]}{fold.highest_number(kind) + n_before + 1:03d}"
 
 
 def plan_proposals(fold: Fold, rows: Sequence[Mapping[str, Any]]) -> list[Draft]:
@@ -89,7 +92,7 @@ def plan_added(
     DataInvalid
         If the recipe, the remark or the prediction cannot be stored.
     """
-    name = next_ids(fold, "added", n_before + 1)[-1]
+    name = next_id(fold, "added", n_before)
     plain = read_recipe(recipe, taken=fold.outcome_names)
     payload = {"recipe": plain, "remark": _read_why(remark, "remark") or None}
     if predicted:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -103,11 +103,19 @@ def find_faults(fact: Fact) -> list[str]:
         faults.append(f"a {fact.kind} fact must name its cell")
     if fact.cell is not None and fact.kind in WITHOUT_CELL:
         faults.append(f"a {fact.kind} fact must name no cell, got {fact.cell!r}")
-    try:
-        format_time(datetime.fromisoformat(fact.time))
-    except (TypeError, ValueError):
+    if not isinstance(fact.time, str) or not _is_time(fact.time):
         faults.append(f"time must be ISO 8601 with its zone, got {fact.time!r}")
     return faults
+
+
+@lru_cache(maxsize=1024)
+def _is_time(text: str) -> bool:
+    """Return whether a text is a moment with its zone; the facts of one transaction share theirs."""
+    try:
+        format_time(datetime.fromisoformat(text))
+    except ValueError:
+        return False
+    return True
 
 
 def check_author(author: str | None) -> str:

@@ -5,7 +5,9 @@ The running sum behind :mod:`pvdopt.ledger.state`. Knows no database and judges 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import gc
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -196,6 +198,15 @@ class Cell:
         )
 
 
+@dataclass(frozen=True)
+class _Survey:
+    """What the cells of a fold name, in order, and the highest number in the ids of each kind."""
+
+    settings: dict[str, None]
+    outcomes: dict[str, None]
+    highest: dict[str, int]
+
+
 class Fold:
     """Facts folded so far. Facts are added in their order; nothing is ever taken out.
 
@@ -215,18 +226,38 @@ class Fold:
         self.n_facts = 0
         self.last_seq = 0
         self.last: Fact | None = None
+        self._surveyed: tuple[int, _Survey] | None = None
         for fact in facts:
             self.add(fact)
 
     @property
     def setting_names(self) -> dict[str, None]:
         """Every setting a recipe or an executed cell has named, in order."""
-        return dict.fromkeys(name for c in self.cells.values() for name in (*c.recipe, *c.executed))
+        return dict(self._survey().settings)
 
     @property
     def outcome_names(self) -> dict[str, None]:
         """Every outcome that was ever measured, in order."""
-        return dict.fromkeys(name for c in self.cells.values() for name in c.outcomes)
+        return dict(self._survey().outcomes)
+
+    def highest_number(self, kind: Literal["proposed", "added"]) -> int:
+        """Return the highest number in an id of this kind, 0 where there is none."""
+        return self._survey().highest.get(kind, 0)
+
+    def _survey(self) -> _Survey:
+        """Return what all cells together name; a table of a thousand rows asks for it a thousand times."""
+        if self._surveyed is None or self._surveyed[0] != self.n_facts:
+            cells = self.cells.values()
+            highest: dict[str, int] = {}
+            for cell in cells:
+                highest[cell.kind] = max(highest.get(cell.kind, 0), int(cell.id[1:]))
+            found = _Survey(
+                dict.fromkeys(name for c in cells for name in (*c.recipe, *c.executed)),
+                dict.fromkeys(name for c in cells for name in c.outcomes),
+                highest,
+            )
+            self._surveyed = (self.n_facts, found)
+        return self._surveyed[1]
 
     def add(self, fact: Fact) -> None:
         """Add the next fact.
@@ -287,3 +318,15 @@ class Fold:
             retrained=tuple(self.retrained),
             notes=tuple(self.notes),
         )
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep the collector of cyclic garbage from looking through a hundred thousand new objects time and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

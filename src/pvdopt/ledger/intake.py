@@ -139,6 +139,7 @@ class _Reader:
     def __init__(self, fold: Fold) -> None:
         self.fold = fold
         self.cells: dict[str, Cell] = {}
+        self.n_added = 0
         self.drafts: list[Draft] = []
         self.problems: list[Problem] = []
         self.replaced: list[str] = []
@@ -180,6 +181,7 @@ class _Reader:
             self.problems.extend(problems)
             return 0
         self.cells[cell.id] = after
+        self.n_added += len(added)
         self.ids.append(cell.id)
         for name in row.new:
             self.told[cell.id, name] = f"row {record.row}" if record.row is not None else "an earlier row"
@@ -190,9 +192,7 @@ class _Reader:
 
     def _add_cell(self, recipe: Mapping[str, object]) -> tuple[Cell, list[Draft]]:
         """Return a new cell of the lab's own and the fact that adds it, numbered after those of the same call."""
-        # The highest id of a kind counts, so one look at the fold tells how far to go on.
-        n_added = sum(name not in self.fold.cells for name in self.cells)
-        (draft,) = plan_added(self.fold, recipe, None, n_added)
+        (draft,) = plan_added(self.fold, recipe, None, self.n_added)
         fold = Fold([Fact(0, draft.kind, draft.cell, "2000-01-01T00:00Z", "", "", draft.payload)])
         return fold.cells[draft.cell or ""], [draft]
 

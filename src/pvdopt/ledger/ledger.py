@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 from pvdopt.errors import DataInvalid, LedgerChanged, Problem
 from pvdopt.ledger import changes, engine, tables
 from pvdopt.ledger.facts import FAILURE_CLASSES, Draft, Fact, check_author, format_time, utc_now
-from pvdopt.ledger.fold import Fold
+from pvdopt.ledger.fold import Fold, without_collection
 from pvdopt.ledger.intake import CellRecord, Recorded, plan_record
 from pvdopt.ledger.state import LedgerState
 
@@ -241,7 +241,8 @@ class Ledger:
         """
         with self.reading() as connection:
             self._catch_up(connection)
-        return self._fold.state(outcomes)
+        with without_collection():
+            return self._fold.state(outcomes)
 
     def check(self) -> list[Problem]:
         """Return what is wrong with the ledger, be it that it was altered or that its file is damaged.
@@ -461,12 +462,14 @@ class Ledger:
 
     def _catch_up(self, connection: Connection) -> None:
         """Fold the facts others have added; since none is ever changed, those folded stay valid."""
-        for row in tables.select(connection, after=self._fold.last_seq):
-            try:
-                self._fold.add(tables.read_fact(row))
-            except DataInvalid as error:
-                todo = "See `pvdopt ledger check`"
-                raise DataInvalid([Problem(p.must, p.value, todo, self.name, p.row) for p in error.problems]) from error
+        with without_collection():
+            for row in tables.select(connection, after=self._fold.last_seq):
+                try:
+                    self._fold.add(tables.read_fact(row))
+                except DataInvalid as error:
+                    todo = "See `pvdopt ledger check`"
+                    found = [Problem(p.must, p.value, todo, self.name, p.row) for p in error.problems]
+                    raise DataInvalid(found) from error
 
     def _refuse_if_moved_on(
         self, connection: Connection, expected: int | None, bearing: Collection[str] | None

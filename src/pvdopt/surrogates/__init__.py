@@ -20,6 +20,17 @@ SPECIFICATIONS = {
 }
 
 
+#: What every other specification has to beat.
+BASELINES = ("theory", "climatology")
+#: Rows up to which the models of the specifications are exact; their cost grows with the third power of the rows.
+N_EXACT = 2000
+
+
+def is_large(n_rows: int) -> bool:
+    """Return whether a table has so many rows that trees on random halves of its runs take every model's place."""
+    return n_rows > N_EXACT
+
+
 def make_surrogate(name: str, seed: int = 0) -> Surrogate:
     """Return a fresh surrogate by the name of its specification.
 
@@ -60,7 +71,12 @@ def fit_surrogate(name: str, table: TrainingTable, seed: int = 0) -> Surrogate:
 
     Where no domain knowledge enters, the Gaussian process is the plain optimiser's, which averages over its settings;
     bounds and settings not reported are left to the other one.
+    Beyond ``N_EXACT`` rows one model stands for all but the baselines.
     """
+    if is_large(len(table)) and name not in BASELINES:
+        from pvdopt.surrogates.large_table import LargeTable
+
+        return LargeTable(seed=seed).fit(table)
     if name == "gaussian_process":
         from pvdopt.surrogates.plain_process import PlainProcess, is_plain
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
-from pvdopt.surrogates import fit_surrogate
+from pvdopt.surrogates import fit_surrogate, is_large
 from pvdopt.surrogates.base import Prediction, Surrogate, TellsVariances
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.training import TrainingTable, plain_table
@@ -75,7 +75,8 @@ class OutcomeModels:
         for outcome in dict.fromkeys(self._base(o.name) for o in self.objectives):
             table = self._table(outcome, seen)
             self.tables[outcome] = table
-            self.factors[outcome] = self._factor(outcome)
+            # Calibrated on the table itself, where that is large.
+            self.factors[outcome] = 1.0 if is_large(len(table)) else self._factor(outcome)
             self.models[outcome] = fit_surrogate(self.surrogate, table, self.seed)
         return self
 
