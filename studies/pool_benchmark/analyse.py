@@ -20,6 +20,8 @@ from pvdopt.backtest.measures import bootstrap_mean, progress_of
 HERE = Path(__file__).parent
 OURS = "pvdopt"
 KINDS = {"scattered": "scattered in the box", "grid": "full grid", "mixture": "mixture (a slice of the box)"}
+#: The least that the figure shows as left to gain.
+LEAST_LEFT = 2e-3
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
@@ -146,9 +148,10 @@ def draw(runs: pd.DataFrame, path: Path, least_seeds: int) -> None:
             progress = np.mean([progress_of(pool.signed[rows], pool.worst) for rows in some], axis=0)
             style = {"color": "black", "lw": 2.2, "zorder": 3} if planner == OURS else {"color": colours[planner]}
             style |= {"ls": ":"} if planner == "random" else {}
-            left = 1 - (progress - low) / (pool.best - low)
+            # A logarithmic scale has no room for nothing left.
+            left = np.maximum(1 - (progress - low) / (pool.best - low), LEAST_LEFT)
             panel.plot(range(1, n_budget(pool) + 1), left, label=planner, **style)
-        panel.set(title=f"{name} ({KINDS[kind(name)]})", yscale="log", xlim=(5, None))
+        panel.set(title=f"{name} ({kind(name)})", yscale="log", xlim=(5, None), ylim=(LEAST_LEFT, 1))
     for panel in panels[-1]:
         panel.set_xlabel("experiments")
     for panel in panels[:, 0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,19 +55,22 @@ def table(runs: dict[tuple[str, int], Run], seeds: list[int], title: str) -> str
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    import json
-
-    folder = HERE / "results"
+def report(folder: Path) -> str:
+    """Return the tables of one campaign file."""
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     runs = Store(folder, settings).read()
     seeds = sorted(seed for name, seed in runs if name == OURS and all((n, seed) in runs for n in NAMES))
     misled = [seed for seed in seeds if VirtualLab(seed).misleading is not None]
-    parts = [table(runs, seeds, "All truths")]
+    parts = [f"## {folder.name}\n", table(runs, seeds, "All truths")]
     if misled:
         parts.append(table(runs, misled, "Truths in which the literature misleads"))
         parts.append(table(runs, [s for s in seeds if s not in misled], "Truths in which it does not"))
-    text = "\n".join(parts)
+    return "\n".join([*parts, f"![curves](results/{folder.name}/curves.svg)\n"])
+
+
+def main() -> None:
+    folders = sorted((HERE / "results").iterdir(), key=lambda path: path.name != "lco_lipon")
+    text = "\n".join(report(folder) for folder in folders if (folder / "runs" / f"{OURS}.csv").is_file())
     print(text)
     readme = (HERE / "README.md").read_text(encoding="utf-8")
     head, rest = readme.split(BEGIN)

@@ -1,8 +1,13 @@
 #!/bin/sh
 # Campaigns on simulated laboratories: with literature, without, TPE, random. Resumes where it was.
-# Usage: studies/virtual_lab_campaigns/run.sh [SEEDS] [JOBS]      (another environment: PVDOPT=path/to/pvdopt)
+# Usage: run.sh [SEEDS] [JOBS] [CAMPAIGN FILES ...]      (another environment: PVDOPT=path/to/pvdopt)
 set -eu
 cd "$(dirname "$0")"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-"${PVDOPT:-../../.venv/bin/pvdopt}" backtest lco_lipon.toml --seeds "${1:-8}" --budget 40 -n 4 -j "${2:-1}" \
-    --out results --figure results/curves.svg
+seeds="${1:-8}"
+jobs="${2:-1}"
+[ $# -gt 2 ] && shift 2 || set -- lco_lipon areal_capacity
+for name in "$@"; do
+    "${PVDOPT:-../../.venv/bin/pvdopt}" backtest "$name.toml" --seeds "$seeds" --budget 40 -n 4 -j "$jobs" \
+        --out "results/$name" --figure "results/$name/curves.svg"
+done

@@ -139,6 +139,13 @@ def test_a_run_in_a_laboratory_proposes_nothing_forbidden(lab, strategy):
     assert run.n_made == 12
 
 
+def test_progress_in_a_laboratory_starts_from_the_thresholds_unless_nothing_meets_them():
+    arena = LabArena(load_config(shipped_config("areal_capacity.toml")), 0)
+    some = np.array([[50.0, 0.4], [150.0, 0.3], [120.0, 0.6]])
+    assert arena._find_reference(some).tolist() == [100.0, 0.5]
+    assert arena._find_reference(some[:2]).tolist() == [60.0, 0.31]
+
+
 @pytest.mark.slow
 def test_the_dense_search_misses_little_that_a_wider_one_finds(monkeypatch):
     import pvdopt.backtest.arenas as arenas

@@ -189,7 +189,7 @@ class LabArena:
         recipes = draw_recipes(self.space, N_DENSE, rng)
         values = self.score(recipes)
         counts = np.isfinite(values).all(axis=1)
-        reference = np.quantile(values[counts], REFERENCE_SHARE, axis=0)
+        reference = self._find_reference(values[counts])
         best, points = self._leading(recipes.iloc[np.flatnonzero(counts)], values[counts], reference)
         for round_ in range(N_ROUNDS):
             # A long front is searched around as many of its points as there is time for.
@@ -203,6 +203,16 @@ class LabArena:
             return reference, float(points.max())
         return reference, hypervolume(points, reference)
 
+    def _find_reference(self, values: Array) -> Array:
+        """Return where progress starts from: the goals' thresholds, as in a campaign, or what most recipes exceed.
+
+        Where no recipe meets all thresholds they are no help, and none counts.
+        """
+        most = np.quantile(values, REFERENCE_SHARE, axis=0)
+        goals = [o for o in self.objectives if not o.is_constraint]
+        told = [m if o.threshold is None else o.sign * o.threshold for o, m in zip(goals, most, strict=True)]
+        return np.array(told) if (values > told).all(axis=1).any() else most
+
     @staticmethod
     def _leading(recipes: pd.DataFrame, values: Array, reference: Array) -> tuple[pd.DataFrame, Array]:
         """Return the recipes that no other beats, or the best few of one goal."""
@@ -215,7 +225,7 @@ class LabArena:
 
     @property
     def reference(self) -> Array:
-        """What one in ten of the recipes that count stays below, in each goal."""
+        """The goals' thresholds; without one, what one in ten of the recipes that count stays below."""
         return self._attainable[0]
 
     @property
