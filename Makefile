@@ -1,5 +1,6 @@
 # Everything runs in .venv, which make sets up from python3 (3.11 or newer, with venv) alone. `make help` lists the words.
 PYTHON ?= python3
+FUZZ_SECONDS ?= 300
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
@@ -7,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help suggest test test-long test-fire check lint format constraints clean
+.PHONY: help suggest test test-long test-fire fuzz check lint format constraints clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -23,6 +24,11 @@ test-long: .venv/.installed-dev ## all tests, the long ones too
 
 test-fire: .venv/.installed-dev ## the long forms of what happens under fire: kills, eight at once, odd input; tells figures
 	nice $(BIN)/python -m pytest -m slow tests/fire --tb=short -q
+	PVDOPT_INPUTS=3000 nice $(BIN)/python -m pytest tests/fire/test_hostile.py --tb=short -q
+
+fuzz: .venv/.installed-dev ## let coverage guide odd input into every reader, for as long as FUZZ_SECONDS says
+	@$(PIP) hypofuzz
+	-nice timeout $(FUZZ_SECONDS) $(BIN)/hypothesis fuzz --no-dashboard -n 1 -- tests/fire/test_hostile.py
 
 lint: .venv/.installed-dev ## format, lint, types and the import contract, as CI checks them
 	$(BIN)/ruff format --check .

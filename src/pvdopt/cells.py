@@ -25,6 +25,7 @@ import pandas as pd
 
 from pvdopt.columns import Column, vocabulary
 from pvdopt.errors import DataInvalid, Problem, PvdoptError
+from pvdopt.input_files import read_file
 from pvdopt.materials import cathodes
 
 #: A plain number in ASCII; ``float`` would also take "nan", "1_000" and digits of other scripts.
@@ -216,7 +217,7 @@ def _load(source: str | Path) -> tuple[str, bytes]:
         return "table", source.encode("utf-8")
     path = Path(source)
     try:
-        return path.name, path.read_bytes()
+        return path.name, read_file(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataInvalid(

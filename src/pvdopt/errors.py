@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Grade = Literal["error", "doubt"]
+#: Problems that an error shows; a file of thousands of faults has one cause, not thousands.
+N_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class InvalidInput(PvdoptError):
         elif isinstance(problems, Problem):
             problems = [problems]
         self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__("\n".join(problem.sentence() for problem in self.problems))
+        shown = [problem.sentence() for problem in self.problems[:N_SHOWN]]
+        if len(self.problems) > N_SHOWN:
+            shown.append(f"... and {len(self.problems) - N_SHOWN} more like these.")
+        super().__init__("\n".join(shown))
 
 
 class ConfigInvalid(InvalidInput):

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 
 from pvdopt.campaign import Campaign
 from pvdopt.errors import DataInvalid, Problem, UsageError
+from pvdopt.input_files import MAX_REPLY, MB
 
 #: Characters of a command's last words that are kept as the cause of its failure.
 N_LAST_WORDS = 500
@@ -113,23 +115,32 @@ class CommandEvaluator:
 
     def _ask(self, asked: bytes) -> tuple[bytes | None, str]:
         """Run the program once; return what it prints, or None and why it failed."""
-        try:
-            done = subprocess.run(self.words, input=asked, capture_output=True, timeout=self.timeout_s, check=False)
-        except subprocess.TimeoutExpired:
-            return None, f"no reply within {self.timeout_s:g} s"
-        except OSError as error:
-            raise UsageError(f"the command {self.words[0]!r} cannot be started ({error.strerror or error}).") from error
-        if done.returncode != 0:
-            words = done.stderr.decode(errors="replace").strip()[-N_LAST_WORDS:]
-            return None, f"exit code {done.returncode}: {words}" if words else f"exit code {done.returncode}"
-        return done.stdout, ""
+        # Into files, not into memory, however much it prints; and a child that it leaves behind keeps nobody waiting.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                done = subprocess.run(
+                    self.words, input=asked, stdout=out, stderr=err, timeout=self.timeout_s, check=False
+                )
+            except subprocess.TimeoutExpired:
+                return None, f"no reply within {self.timeout_s:g} s"
+            except OSError as error:
+                must = f"the command {self.words[0]!r} cannot be started ({error.strerror or error})."
+                raise UsageError(must) from error
+            if done.returncode != 0:
+                err.seek(max(0, err.seek(0, os.SEEK_END) - 4 * N_LAST_WORDS))
+                words = err.read().decode(errors="replace").strip()[-N_LAST_WORDS:]
+                return None, f"exit code {done.returncode}: {words}" if words else f"exit code {done.returncode}"
+            out.seek(0)
+            return out.read(MAX_REPLY + 1), ""
 
     def _read(self, reply: bytes, cell_id: str) -> Mapping[str, object]:
         place: dict[str, Any] = {"file": f"reply of {Path(self.words[-1]).name}", "row": cell_id}
         shown = reply.decode(errors="replace").strip()[:80]
+        if len(reply) > MAX_REPLY:
+            raise DataInvalid(Problem(f"must have at most {MAX_REPLY / MB:g} MB", shown, **place))
         try:
             found = json.loads(reply.decode(), parse_constant=_refuse_constant)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             must = f"must be one JSON object ({error})"
             todo = 'Write results only, such as {"capacity": 57.2}, and everything else to stderr'
             raise DataInvalid(Problem(must, shown, todo, **place)) from error

@@ -206,7 +206,7 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
         raise DataInvalid(Problem(must, todo="Write one with `pvdopt export`", file=str(folder)))
     try:
         told = json.loads(place.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataInvalid(Problem(f"must be JSON ({error})", file=str(place))) from error
     if not isinstance(told, list):
         raise DataInvalid(Problem("must be a list of facts", file=str(place)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.input_files import read_file, read_standard_input
 from pvdopt.text_table import RawTable, read_text_table
 from pvdopt.workbook import read_workbook
 
@@ -29,11 +29,11 @@ def read_raw(source: str | Path, heads: Collection[str] = ()) -> RawTable:
         If it cannot be opened, is empty or is no table.
     """
     if source == STANDARD_INPUT:
-        name, data = "standard input", sys.stdin.buffer.read()
+        name, data = "standard input", read_standard_input()
     else:
         name = Path(source).name
         try:
-            data = Path(source).read_bytes()
+            data = read_file(source)
         except OSError as error:
             must = f"cannot be read ({error.strerror or error})"
             raise DataInvalid(Problem(must, todo="Check name and folder", file=str(source))) from error

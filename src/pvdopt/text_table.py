@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.input_files import refuse_columns, refuse_rows
 
 _SAVE_AS = "Save the file as 'CSV UTF-8 (comma delimited)'"
 _SEPARATORS = ",;\t"
+#: Characters of the first line that tell the separator.
+_N_TOLD_BY = 100_000
 #: A text that a spreadsheet would compute, and the sign that keeps it from doing so.
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _GUARD = "'"
@@ -139,6 +142,8 @@ def _read_separated(text: str, name: str) -> RawTable:
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         for number, cells in enumerate(reader, start=1 + skipped):
+            refuse_columns(len(cells), name, number)
+            refuse_rows(number, name)
             records.append((number, cells))
     except csv.Error as error:
         must = f"must be comma-separated with paired quotation marks ({error})"
@@ -153,7 +158,7 @@ def _read_separated(text: str, name: str) -> RawTable:
 
 def _find_separator(text: str) -> str:
     """Return what splits the first line that is not blank into most parts; the comma where nothing does."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = next((line for line in text.splitlines() if line.strip()), "")[:_N_TOLD_BY]
     parts = {s: len(next(csv.reader([line], delimiter=s), [])) for s in _SEPARATORS}
     return max(_SEPARATORS, key=lambda s: (parts[s], s == ","))
 
@@ -167,6 +172,7 @@ def _read_markdown(text: str, name: str) -> RawTable:
             is_inside = False
             continue
         cells = _split_markdown(line)
+        refuse_columns(len(cells), name, number)
         if all(re.fullmatch(r":?-+:?", cell) for cell in cells):
             continue
         if is_inside:

@@ -7,6 +7,7 @@ Knows the form of a workbook and no column. A date, an error or a formula withou
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 import zlib
@@ -16,12 +17,14 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.input_files import MAX_GRID, MAX_UNPACKED, MB, refuse_columns
 from pvdopt.text_table import RawTable, Unreadable
 
 #: The sheet that is read where a workbook has several.
 CELLS_SHEET = "cells"
 #: Rows in which the header may stand: above it a lab writes titles and dates.
 N_TOP_ROWS = 30
+_MERGED = re.compile(rb"mergeCell\s[^>]*?ref\s*=\s*[\"']\$?([A-Z]{1,4})\$?(\d{1,9}):\$?([A-Z]{1,4})\$?(\d{1,9})")
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, ParseError, OSError, EOFError, KeyError, ValueError, TypeError, IndexError,
     AttributeError,
@@ -41,7 +44,9 @@ def read_workbook(data: bytes, name: str, heads: Collection[str] = ()) -> RawTab
     DataInvalid
         If the file is damaged or no workbook, if nobody can tell which sheet is meant, or if cells are merged.
     """
+    _refuse_bomb(data, name)
     stored, computed = _load(data, name, computed=False), _load(data, name, computed=True)
+    _refuse_wide(stored, name)
     sheet = _choose_sheet(stored, name)
     place = f"{name}, sheet '{sheet.title}'"
     values = computed[sheet.title]
@@ -62,6 +67,52 @@ def read_workbook(data: bytes, name: str, heads: Collection[str] = ()) -> RawTab
     return RawTable(place, start + 1, tuple(header), tuple(rows), is_grid=True)
 
 
+def _refuse_bomb(data: bytes, name: str) -> None:
+    """Refuse a file that unpacks to far more than it seems; no more is ever unpacked than the file says beforehand."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > MAX_UNPACKED:
+                must = f"must have at most {MAX_UNPACKED / MB:g} MB once it is unpacked, got {unpacked / MB:.0f} MB"
+                raise DataInvalid(Problem(must, todo="Keep the sheet with the results alone", file=name))
+            parts = [archive.read(entry) for entry in archive.infolist() if entry.filename.endswith(".xml")]
+    except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
+        # An encrypted entry is a RuntimeError, an unknown kind of compression a NotImplementedError.
+        raise _damaged(name) from error
+    # openpyxl makes a cell for each place of a merged area, however large.
+    merged = [area for part in parts for area in _MERGED.findall(part)]
+    if sum(map(_count_cells, merged)) > MAX_GRID:
+        must = f"must have at most {MAX_GRID} merged cells"
+        raise DataInvalid(Problem(must, todo="Unmerge them and write each value into its cell", file=name))
+
+
+def _count_cells(area: tuple[bytes, bytes, bytes, bytes]) -> int:
+    first, top, last, bottom = area
+    return (_column(last) - _column(first) + 1) * (int(bottom) - int(top) + 1)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - ord("A") + 1
+    return number
+
+
+def _refuse_wide(book: Any, name: str) -> None:
+    """Refuse a sheet with a cell so far out that going through all before it would take for ever."""
+    for sheet in book.worksheets:
+        place = f"{name}, sheet '{sheet.title}'"
+        refuse_columns(sheet.max_column, place, 1)
+        if sheet.max_row * sheet.max_column > MAX_GRID:
+            must = f"must have at most {MAX_GRID} cells, got {sheet.max_row} rows of {sheet.max_column}"
+            raise DataInvalid(Problem(must, todo="Delete the rows below the table", file=place))
+
+
+def _damaged(name: str) -> DataInvalid:
+    must = "must be an .xlsx workbook; it is damaged or another kind of file"
+    return DataInvalid(Problem(must, todo="Open it in the spreadsheet program and save it as .xlsx", file=name))
+
+
 def _load(data: bytes, name: str, *, computed: bool) -> Any:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
@@ -72,9 +123,7 @@ def _load(data: bytes, name: str, *, computed: bool) -> Any:
             warnings.simplefilter("ignore")
             return load_workbook(io.BytesIO(data), data_only=computed)
     except (InvalidFileException, *_DAMAGED) as error:
-        must = "must be an .xlsx workbook; it is damaged or another kind of file"
-        todo = "Open it in the spreadsheet program and save it as .xlsx"
-        raise DataInvalid(Problem(must, todo=todo, file=name)) from error
+        raise _damaged(name) from error
 
 
 def _choose_sheet(book: Any, name: str) -> Any:

@@ -18,7 +18,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pvdopt.config.schema import ConfigFile, ExcludeConstraint, LimitConstraint, RangeTable, SumConstraint
-from pvdopt.errors import ConfigInvalid, Problem
+from pvdopt.errors import ConfigInvalid, DataInvalid, Problem
+from pvdopt.input_files import MAX_CONFIG, read_file
 
 Key = tuple[str | int, ...]
 
@@ -156,8 +157,10 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, tuple[str, int]]]:
         If the file cannot be read or is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path, MAX_CONFIG).decode("utf-8-sig").replace("\r\n", "\n")
         raw = tomllib.loads(text)
+    except DataInvalid as error:
+        raise ConfigInvalid(error.problems) from error
     except OSError as error:
         raise ConfigInvalid(Problem(f"cannot be read ({error.strerror})", file=path.name)) from error
     except UnicodeDecodeError as error:
@@ -166,6 +169,9 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, tuple[str, int]]]:
     except tomllib.TOMLDecodeError as error:
         todo = "Texts stand in quotes, tables in [brackets], decimals have a point"
         raise ConfigInvalid(Problem(f"must be TOML; {error}", todo=todo, file=path.name)) from error
+    except (RecursionError, ValueError) as error:
+        # A number of thousands of digits, or lists within lists within lists.
+        raise ConfigInvalid(Problem("holds a number or a nesting beyond all measure", file=path.name)) from error
     return raw, {key: (path.name, line) for key, line in find_lines(text)}
 
 
