@@ -194,9 +194,14 @@ def _measure(declared: Field, raw: object, bare_unit: str | None, manner: Manner
     if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
         raise DataInvalid(Problem("must be a number or a text", repr(raw)))
     if not isinstance(raw, str):
-        if not math.isfinite(raw):
-            raise DataInvalid(Problem("must be a finite number", raw))
-        raw = repr(float(raw))
+        try:
+            number = float(raw)
+        except OverflowError:
+            # A whole number of hundreds of digits, as JSON may hold.
+            number = math.inf
+        if not math.isfinite(number):
+            raise DataInvalid(Problem("must be a finite number", number))
+        raw = repr(number)
     if manner.has_decimal_comma:
         raw = _DECIMAL_COMMA.sub(lambda match: match[1].replace(",", "."), raw)
     found, said = parse_on_basis(unguard(raw), declared.unit or "1", manner.basis, bare_unit=bare_unit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from numbers import Integral, Real
 from typing import Any
 
 from pvdopt.errors import Problem
+
+#: The largest whole number that a float holds; JSON and TOML can state larger ones.
+_MOST = int(sys.float_info.max)
 
 Scalar = float | int | str | bool | None
 Payload = dict[str, Any]
@@ -96,6 +100,8 @@ def to_scalar(raw: object) -> Scalar:
             raise ValueError(f"must be printable text, got {raw!r}")
         return raw
     if isinstance(raw, Integral):
+        if abs(int(raw)) > _MOST:
+            raise ValueError("must be a number of at most 308 digits")
         return int(raw)
     if isinstance(raw, Real):
         number = float(raw)
