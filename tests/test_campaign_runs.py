@@ -99,6 +99,25 @@ def test_proposals_stand_in_runs_and_later_ones_fill_them(campaign: Campaign) ->
     assert labels - {"coating-2"} <= {"coating-3", "coating-4", "coating-5"}
 
 
+def test_a_cell_dropped_or_edited_leaves_its_place(campaign: Campaign) -> None:
+    campaign.suggest(1)
+    cell = campaign.own_cells().state.cells["P001"]
+    other = 9.0 if cell.recipe["speed"] != 9.0 else 8.0
+
+    def coating() -> tuple[int, bool]:
+        (one,) = (o for o in campaign.own_cells().planned_runs(campaign.config.runs()) if o.kind == "coating")
+        return one.used, one.is_open
+
+    assert coating() == (1, True)
+    assert campaign.ledger is not None
+    campaign.ledger.edit("P001", {"speed": other}, {})
+    assert coating() == (0, False)
+    campaign.ledger.edit("P001", {"speed": cell.recipe["speed"]}, {})
+    assert coating() == (1, True)
+    campaign.veto("P001")
+    assert coating() == (0, False)
+
+
 def test_a_discarded_run_of_any_kind_takes_its_cells_along(campaign: Campaign) -> None:
     campaign.suggest(4)
     cells = campaign.own_cells().state.cells

@@ -17,7 +17,7 @@ import pandas as pd
 from pvdopt.campaign_reports import LabLevel, PredictionScore, TrackRecord
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.ledger.state import CellState, LedgerState
-from pvdopt.ledger.values import Outcome, Scalar
+from pvdopt.ledger.values import Outcome, Scalar, is_same
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
 from pvdopt.runs import OpenRun, Run
 from pvdopt.space import SearchSpace
@@ -186,9 +186,11 @@ class OwnCells:
                 label = labels.get(run.name)
                 if label is None:
                     continue
-                recipe = {n: self.settings(cell).get(n) for n in self.space.names}
+                planned, now = cell.proposal["recipe"], self.settings(cell)
+                recipe = {n: planned.get(n) for n in self.space.names}
                 one = found.setdefault(label, OpenRun(run.name, label, recipe, used=0))
-                if cell.status == "vetoed":
+                # Dropped, or edited so that it no longer shares what the run's cells share.
+                if cell.status == "vetoed" or any(not is_same(planned.get(n), now.get(n)) for n in run.shares):
                     continue
                 one.used += 1
                 one.hours = max(one.hours, float(run.hours_of(self.space.with_fixed(self.space.frame([recipe])))[0]))
