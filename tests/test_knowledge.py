@@ -188,6 +188,16 @@ def test_the_advice_that_is_right(objectives):
     assert few.word == "go on"
 
 
+def test_the_more_settings_are_varied_the_more_cells_it_takes_to_judge():
+    space = SearchSpace([Stepped("t", 0, 9, step=1), *(Continuous(n, 0.0, 1.0) for n in "abcde")])
+    row = {"t": 2.0, **dict.fromkeys("abcde", 0.5)}
+    batch = space.frame([row]).assign(usable_chance=1.0, purpose="explore", acquisition=0.0)
+    made = space.frame([{**row, "t": 0.0}, {**row, "t": 1.0}])
+    found = [advise(LITTLE, [Y], np.zeros(1), made, batch, n_own=n) for n in (11, 12)]
+    assert [advice.word for advice in found] == ["go on", "stop"]
+    assert "11 own cells are too few to judge (12 are needed)" in say_advice(found[0])
+
+
 def test_a_cell_that_is_likely_to_fail_gains_little():
     batch = at(2).assign(usable_chance=0.02, purpose="exploit", acquisition=0.1)
     found = advise(MUCH, [Y], np.zeros(1), at(0, 1), batch, n_own=20)

@@ -20,8 +20,9 @@ from pvdopt.objectives import Objective
 Array = np.ndarray[Any, Any]
 Word = Literal["go on", "replicate", "stop"]
 
-#: Own cells under which nothing is said but "go on": as many as calibration asks for.
-N_TO_JUDGE = 8
+#: Own cells under which nothing is said but "go on": as many as calibration asks for, and so many a setting varied.
+#: With fewer a model may be sure of what it has not seen (judgement; studies/stop_advice has a case).
+N_TO_JUDGE, N_PER_SETTING = 8, 2
 #: A batch that is expected to gain less than this share of what cells of one recipe differ by is not worth it
 #: (judgement; studies/stop_advice measures what it costs).
 SHARE_OF_NOISE = 0.25
@@ -51,8 +52,8 @@ class Advice:
         Of the batch, where hours are known.
     least_per_hour : float or None
         What the campaign file says an hour has to gain.
-    n_own : int
-        Own cells behind it.
+    n_own, n_needed : int
+        Own cells behind it, and how many it takes to judge.
     """
 
     word: Word
@@ -64,6 +65,7 @@ class Advice:
     hours: float | None
     least_per_hour: float | None
     n_own: int
+    n_needed: int = N_TO_JUDGE
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a ledger keeps it."""
@@ -109,10 +111,11 @@ def advise(
     goals, _ = split_objectives(objectives)
     unit = (goals[0].unit or "") if len(goals) == 1 else "% of the hypervolume"
     unit = "" if unit == "1" else unit
-    nothing = Advice("go on", [], None, None, unit, None, hours, least_per_hour, n_own)
+    names = [c for c in made.columns if c in batch.columns]
+    needed = max(N_TO_JUDGE, N_PER_SETTING * len(names))
+    nothing = Advice("go on", [], None, None, unit, None, hours, least_per_hour, n_own, needed)
     if not goals or not len(made):
         return nothing
-    names = [c for c in made.columns if c in batch.columns]
     found = _expect(models, objectives, reference, made, batch, names, seed)
     if found is None:
         return nothing
@@ -120,13 +123,15 @@ def advise(
     again = [int(k) for k in np.flatnonzero((batch["purpose"] == "replicate").to_numpy())]
     taught = unit_size * float(batch["acquisition"].iloc[again].max()) if again else 0.0
     word: Word = "go on"
-    if n_own >= N_TO_JUDGE:
+    if n_own >= needed:
         is_cheap = least_per_hour is None or not hours or gain / hours >= least_per_hour
         if taught >= SHARE_TO_LEARN * noise:
             word = "replicate"
         elif gain < SHARE_OF_NOISE * noise or not is_cheap:
             word = "stop"
-    return Advice(word, again if word == "replicate" else [], gain, noise, unit, chance, hours, least_per_hour, n_own)
+    return Advice(
+        word, again if word == "replicate" else [], gain, noise, unit, chance, hours, least_per_hour, n_own, needed
+    )
 
 
 def _expect(
@@ -194,9 +199,9 @@ def say_advice(advice: Advice) -> str:
             least = _quantity(advice.least_per_hour, advice.unit)
             return f"Stop: {figures}, less than the {least} an hour that the campaign file asks for; {spread}."
         return f"Stop: {figures}, while {spread}; {chance}."
-    if advice.n_own < N_TO_JUDGE:
+    if advice.n_own < advice.n_needed:
         own = f"{advice.n_own} own cell{'' if advice.n_own == 1 else 's'}"
-        return f"Go on: {own} are too few to judge (8 are needed); {figures}; {spread}."
+        return f"Go on: {own} are too few to judge ({advice.n_needed} are needed); {figures}; {spread}."
     return f"Go on: {figures}; {spread}; {chance}."
 
 
