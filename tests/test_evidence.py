@@ -105,6 +105,23 @@ class TestLeavingSourcesOut:
         layered = (frame["cathode_class"] == "layered").to_numpy()
         assert ((prior.mean(hot)[0] - before)[layered] > 0.5).all()
 
+    @pytest.mark.parametrize(("cathode", "source"), [("TiOS", "fleutot2011"), ("FePON", "li2006b")])
+    def test_lithium_that_only_a_source_told_is_one_for_each_metal_without_it(self, reported, cathode, source):
+        frame = derive_columns(pd.DataFrame({"cathode": [cathode]}))
+        with_it, without = (e.prior("capacity").mean(frame)[0][0] for e in (reported, reported.excluding([source])))
+        assert with_it - without == pytest.approx(np.log(cathodes()[cathode].reference_window().li_per_formula))
+
+    def test_a_break_of_vacuum_costs_what_the_others_found(self, reported):
+        frame = derive_columns(
+            pd.DataFrame({"cathode": "LiCoO2", "thickness_um": 0.5, "current_ua_cm2": 300.0, "stacking": ["ex_situ"]})
+        )
+        means = [
+            reported.excluding(out).prior("capacity").mean(frame)[0][0]
+            for out in ([], ["liu2007"], ["jeon2001"], ["jeon2001", "liu2007"])
+        ]
+        assert means[0] == means[1]
+        assert means[2] < means[0] < means[3]
+
     @pytest.mark.parametrize("source", physics.BIAS_FITTED_ON)
     def test_without_its_source_bias_is_believed_in_less(self, reported, source):
         frame = all_cathodes(anneal_kind="none", bias_v=-50.0)
@@ -114,7 +131,9 @@ class TestLeavingSourcesOut:
 
     def test_sources_of_constants_are_named_as_the_reported_cells_name_them(self, reported):
         known = set(reported.cells["source"]) | {"jae39-241"}
-        assert {*FITTED_ON, *physics.HEAT_FITTED_ON, *physics.BIAS_FITTED_ON} <= known
+        windows = {s for c in cathodes().values() for w in c.windows for s in w.fitted_on}
+        told = {*physics.HEAT_FITTED_ON, *physics.BIAS_FITTED_ON, *physics.EX_SITU_TIMES, *windows}
+        assert {*FITTED_ON, *told, *(m.source for m in MEASURED)} <= known
 
     def test_rows_go_too_and_exclusions_add_up(self, reported):
         less = reported.excluding(["park2005"]).excluding(["navone2011"])

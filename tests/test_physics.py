@@ -110,7 +110,8 @@ class TestOhmicFactor:
     def test_a_break_of_vacuum_costs_and_more_current_costs_more(self):
         current = np.array([100.0, 500.0, 900.0, 5000.0])
         inside, outside = (
-            physics.ohmic_factor(current, 1.0, 2e-6, physics.INTERFACE_OHM_CM2[s]) for s in ("in_situ", "ex_situ")
+            physics.ohmic_factor(current, 1.0, 2e-6, physics.IN_SITU_OHM_CM2 * times)
+            for times in (1.0, physics.EX_SITU_TIMES["jeon2001"])
         )
         assert (outside < inside).all()
         assert (np.diff(inside) < 0).all()

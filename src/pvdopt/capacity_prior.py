@@ -147,7 +147,8 @@ class CapacityPrior:
             potential = anodes[partner].potential_v if partner in anodes else 0.0
             key = (name, *(None if np.isnan(v) else float(v) + potential for v in volts))
             if key not in found:
-                found[key] = find(self.cathodes.get(name), *key[1:])
+                cathode = self.cathodes.get(name)
+                found[key] = find(None if cathode is None else cathode.without_sources(self.excluded), *key[1:])
             rows.append(found[key])
         first, second = np.array(rows, dtype=float).reshape(len(frame), 2).T
         return first, second
@@ -204,7 +205,9 @@ class CapacityPrior:
     def _ohmic(self, frame: pd.DataFrame, current: Array) -> Array:
         sigma = 10.0 ** np.nan_to_num(column_values(frame, "electrolyte_log10_conductivity"), nan=-6.0)
         length = np.nan_to_num(column_values(frame, "electrolyte_thickness_um"), nan=ELECTROLYTE_UM)
-        r = np.array([physics.INTERFACE_OHM_CM2.get(s, physics.IN_SITU_OHM_CM2) for s in _texts(frame, "stacking")])
+        times = [t for source, t in physics.EX_SITU_TIMES.items() if source not in self.excluded]
+        broken = _texts(frame, "stacking") == "ex_situ"
+        r = physics.IN_SITU_OHM_CM2 * np.where(broken, times[0] if times else 1.0, 1.0)
         return physics.ohmic_factor(current, length, sigma, r)
 
     # -- crystallinity ---------------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ class Window:
         is the most the formula can hold and serves checks only.
     capacity_mah_g, capacity_uah_cm2_um : float
         Computed from the cathode's formula and density.
+    fitted_on : tuple of str
+        Publications whose own cells told how much lithium that is; empty where it follows from the formula.
     """
 
     cathode: str
@@ -74,6 +76,7 @@ class Window:
     source: str
     verified: bool
     note: str
+    fitted_on: tuple[str, ...] = ()
 
     def is_met(self, v_min: float | None, v_max: float | None) -> bool:
         """Tell whether this row holds for a window whose limits (V against lithium) may be unknown."""
@@ -192,9 +195,14 @@ class Cathode:
     def without_sources(self, held_out: Collection[str]) -> Cathode:
         """Return this cathode with every constant fitted on a held-out publication put back to its default.
 
-        A prior may not know what it is tested on; publications that were never used change nothing.
+        Lithium that only its own cells told is taken as one for the one metal of the formula. A prior may not know
+        what it is tested on; publications that were never used change nothing.
         """
         changed = self
+        told = [w for w in self.windows if not set(w.fitted_on).isdisjoint(held_out)]
+        if told:
+            one = tuple(_scale_window(w, 1.0 / w.li_per_formula) if w in told else w for w in self.windows)
+            changed = replace(changed, windows=one)
         if not set(self.diffusivity_fitted_on).isdisjoint(held_out):
             mean, sd = DEFAULT_LOG10_DIFFUSIVITY
             changed = replace(
@@ -420,15 +428,18 @@ def with_overrides(cathode: Cathode, source: str = "set by the campaign", /, **c
 
 def _scale(window: Window, ratio: float, source: str) -> Window:
     """Return the window with ``ratio`` times its lithium, holding whatever the voltages are."""
+    scaled = _scale_window(window, ratio)
+    return replace(scaled, v_min_at_most=None, v_max_at_least=None, source=source, verified=True)
+
+
+def _scale_window(window: Window, ratio: float) -> Window:
+    """Return the window with ``ratio`` times its lithium, which then rests on no publication."""
     return replace(
         window,
         li_per_formula=window.li_per_formula * ratio,
         capacity_mah_g=window.capacity_mah_g * ratio,
         capacity_uah_cm2_um=window.capacity_uah_cm2_um * ratio,
-        v_min_at_most=None,
-        v_max_at_least=None,
-        source=source,
-        verified=True,
+        fitted_on=(),
     )
 
 

@@ -17,10 +17,10 @@ Array = NDArray[np.float64]
 
 #: Overvoltage that ends a discharge (V); common knowledge, unverified.
 OHMIC_WINDOW_V = 0.9
-#: Resistance of the interface after a break of vacuum, ohm cm2: 60 in situ, 15 times that ex situ
-#: (Jeon et al., 2001, as the review states).
+#: Resistance of the interface, ohm cm2, of a stack made without a break of vacuum (Jeon et al., 2001), and by how much
+#: a break multiplies it, by the publication (review); the first that is not held out counts.
 IN_SITU_OHM_CM2 = 60.0
-INTERFACE_OHM_CM2 = {"in_situ": IN_SITU_OHM_CM2, "ex_situ": 15.0 * IN_SITU_OHM_CM2}
+EX_SITU_TIMES = {"jeon2001": 15.0, "liu2007": 35.0}
 #: Utilisation of a thin, well crystallised film at low current; a judgement (unverified).
 FULL_UTILISATION = 0.85
 

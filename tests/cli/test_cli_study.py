@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pvdopt.campaign_reports import Evaluation
-from pvdopt.validation import Interval, Skill
+from pvdopt.campaign_reports import CurvePoint, Evaluation
+from pvdopt.direction import PairCheck, stated_pairs, summarise
+from pvdopt.skill_report import FamilySkill, PermutedControl
+from pvdopt.validation import Coverage, Interval, Skill
 
 RIG = """
 import json, sys
@@ -110,3 +112,45 @@ def test_skill_is_printed_as_it_is(run: Any, monkeypatch: pytest.MonkeyPatch) ->
         run("evaluate", "lco_lipon.toml", "--outcome", "retention", "--csv").out == "outcome,id,mean\nretention,b,2.0\n"
     )
     assert run("evaluate", "lco_lipon.toml", "--by", "day").code == 2
+
+
+def test_pairs_families_control_and_curve_are_printed_where_asked(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    span, better = Interval(0.3, 0.2, 0.4), Interval(-0.1, -0.2, -0.05)
+    levels = tuple(Coverage(p, Interval(p, 0, 1), 1.0) for p in (0.5, 0.8, 0.9))
+
+    def skill(crps: Interval) -> Skill:
+        against = {"climatology": better, "theory": Interval(-0.01, -0.1, 0.1)}
+        return Skill("ridge", "capacity", "source", 9, 8, span, 0.1, crps, span, span, 1, 1, against, span, 7.5, levels)
+
+    pairs = stated_pairs()[:2]
+    checks = [PairCheck(pairs[0], "s", 50, 40, True, True), PairCheck(pairs[1], "s", 40, 40, None, False)]
+
+    def evaluate(_: object, **options: Any) -> Evaluation:
+        asked.append(options)
+        families = [FamilySkill("ridge", "capacity", "LiCoO2", 5, 4, 1.5, 0)]
+        control, curve = (
+            [PermutedControl("ridge", "capacity", (0.1, 0.2), -0.1)],
+            [CurvePoint("capacity", 3, 9, 1.4, 8)],
+        )
+        told = {"ridge": checks}, {"ridge": summarise(checks)}
+        return Evaluation([skill(span)], pd.DataFrame(), [], {}, [], [skill(better)], families, *told, control, curve)
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("pvdopt.campaign.Campaign.evaluate", evaluate)
+    plain = run("evaluate", "lco_lipon.toml", "--outcome", "capacity").out
+    assert asked[0]["specifications"] == ["gaussian_process"]
+    assert (asked[0]["outcome"], asked[0]["n_permutations"]) == ("capacity", 0)
+    assert "ridge: better than climatology; no difference shown to theory" in plain
+    assert "1 of 2" in plain
+    assert "8 of 9" in plain
+    assert "+0.150 on average and +0.100 at best (2 times)" in " ".join(plain.split())
+    assert "matsuda2018" not in plain
+    more = run("evaluate", "lco_lipon.toml", "--details", "--control", 2, "--model", "all").out
+    assert (asked[1]["specifications"], asked[1]["n_permutations"]) == (None, 2)
+    assert "matsuda2018-0.32um" in more
+    assert "no difference" in more
+    assert "LiCoO2" in more
+    assert max(map(len, more.splitlines())) <= 100
+    told = json.loads(run("evaluate", "lco_lipon.toml", "--json").out)
+    assert told["pairs"]["ridge"][0]["pair"]["lever"] == "thickness_um"
+    assert told["without_odd"][0]["crps"]["value"] == -0.1
