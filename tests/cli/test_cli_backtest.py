@@ -78,6 +78,19 @@ def test_the_past_of_a_campaign_is_replayed(run: Any) -> None:
     assert "past of lco: 4 experiments, one at a time, the first 2 at random" in done.out
 
 
+def test_a_table_under_a_campaign_file_has_its_space_and_objectives(run: Any, tmp_path: Path) -> None:
+    lines = [
+        "bias_kind,bias_v,anneal_kind,anneal_temperature_c,thickness_um,electrolyte,capacity,retention,areal_capacity"
+    ]
+    lines += [f"none,,furnace,{300 + 40 * k},1,Lipon,{40 + k},{0.95 - 0.01 * k},{40 + k}" for k in range(12)]
+    (tmp_path / "films.csv").write_text("\n".join(lines) + "\n")
+    done = run(
+        "backtest", "lco_lipon.toml", "--pool", "films.csv", "-s", "surrogate", "--seeds", 1, "--budget", 4, "--csv"
+    )
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1].startswith("surrogate,1,")
+
+
 BAD = {
     "two problems": (("--past", "--virtual-lab"), 2, "Choose one of --virtual-lab, --pool FILE and --past."),
     "no objective": (("--pool", "films.csv"), 2, "--objective conductivity:max"),

@@ -57,6 +57,10 @@ class Arena(Protocol):
         """What is known beforehand."""
 
     @property
+    def specification(self) -> str:
+        """Name of the surrogate that pvdopt's own proposer learns with."""
+
+    @property
     def reference(self) -> Array:
         """Where progress starts from: signed goals, shape (m,)."""
 
@@ -84,6 +88,7 @@ class PoolArena:
 
     pool: Pool
     evidence: Evidence | None = None
+    specification: str = "gaussian_process"
 
     @property
     def name(self) -> str:
@@ -158,6 +163,11 @@ class LabArena:
     def space(self) -> SearchSpace:
         """As the campaign file says."""
         return self.config.space()
+
+    @property
+    def specification(self) -> str:
+        """As the campaign file says."""
+        return self.config.surrogate
 
     @cached_property
     def objectives(self) -> Sequence[Objective]:

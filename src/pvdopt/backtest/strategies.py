@@ -9,8 +9,8 @@ import pandas as pd
 
 from pvdopt.backtest.arenas import Arena, PoolArena
 from pvdopt.backtest.pools import Pool
+from pvdopt.beliefs import Beliefs
 from pvdopt.candidates import draw_recipes
-from pvdopt.proposer import Proposer
 
 #: What each strategy is, for help and reports.
 STRATEGIES: dict[str, str] = {
@@ -57,8 +57,8 @@ def choose(strategy: str, arena: Arena, observed: pd.DataFrame, done: pd.DataFra
     if strategy in ("surrogate", "surrogate_alone"):
         evidence = arena.evidence if strategy == "surrogate" else None
         table = observed if evidence is not None or not len(observed) else arena.plain(observed)
-        proposer = Proposer(arena.space, arena.objectives, evidence, seed=drawn)
-        found = proposer.propose(table if len(table) else None, n, candidates=left)
+        beliefs = Beliefs(arena.space, tuple(arena.objectives), evidence, table, arena.specification, drawn, "")
+        found = beliefs.proposer().propose(table if len(table) else None, n, candidates=left)
         return found[list(arena.space.names)]
     return _ask_optuna(strategy, arena, observed, done, n, drawn)
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pvdopt.backtest.summary import BacktestReport, Figure
     from pvdopt.objectives import Objective
 
-#: Compared where nothing else is asked for.
+#: Compared where nothing else is asked for; a table alone brings nothing that the first could know beforehand.
 USUAL = ("surrogate", "surrogate_alone", "tpe", "random")
+WITHOUT_EVIDENCE = ("surrogate", "tpe", "random")
 #: Experiments where a space is searched; in a pool as many, or this share of it, five of them at random to begin with.
 SPACE_BUDGET, POOL_BUDGET, POOL_SHARE, POOL_STARTS = 40, 50, 0.4, 5
 
@@ -91,7 +92,8 @@ def backtest(
     from pvdopt.backtest.summary import summarise
 
     make_arena, subject, objectives, n_recipes = _find_arena(target, pool, objective or [], past)
-    names = list(dict.fromkeys(strategy or USUAL))
+    usual = WITHOUT_EVIDENCE if pool is not None and target is None else USUAL
+    names = list(dict.fromkeys(strategy or usual))
     faults = check_strategies(names, sum(not o.is_constraint for o in objectives))
     if faults:
         raise UsageError(" ".join(faults))
@@ -135,33 +137,28 @@ def _find_arena(
 ) -> tuple[MakeArena, str, Sequence[Objective], int | None]:
     """Return what makes a seed's arena, its name, its objectives, and the number of recipes where it is a pool."""
     from pvdopt.backtest.arenas import LabArena, PoolArena
+    from pvdopt.backtest.pools import past_pool, read_pool
 
-    found: Any
-    if pool is not None:
-        from pvdopt.backtest.pools import read_pool
-
-        if target is None:
-            if not objective:
-                raise UsageError("--pool: say what the recipes are judged by, such as --objective conductivity:max")
-            found = read_pool(pool, _read_objectives(objective))
-        else:
-            if objective:
-                raise UsageError("--objective: the campaign file names the objectives; leave one of the two out.")
-            campaign = open_target(target)
-            found = read_pool(pool, campaign.objectives, campaign.space)
-    elif past:
-        if target is not None and is_config(target):
-            raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
-        from pvdopt.backtest.pools import past_pool
-
-        with open_campaign(target) as campaign:
-            found = past_pool(campaign.name, campaign.own_cells())
-            evidence = campaign.evidence
-        return partial(_same, PoolArena(found, evidence)), f"past of {found.name}", found.objectives, len(found)
-    else:
-        config = open_target(target).config
-        return partial(LabArena, config), f"virtual lab, {config.name}", config.objectives(), None
-    return partial(_same, PoolArena(found)), f"pool {found.name}", found.objectives, len(found)
+    if past and target is not None and is_config(target):
+        raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
+    if pool is not None and target is None:
+        if not objective:
+            raise UsageError("--pool: say what the recipes are judged by, such as --objective conductivity:max")
+        found = read_pool(pool, _read_objectives(objective))
+        return partial(_same, PoolArena(found)), f"pool {found.name}", found.objectives, len(found)
+    if objective:
+        raise UsageError("--objective: the campaign file names the objectives; leave one of the two out.")
+    with open_campaign(target) if past else open_target(target) as campaign:
+        config = campaign.config
+        if pool is None and not past:
+            return partial(LabArena, config), f"virtual lab, {config.name}", config.objectives(), None
+        found = (
+            past_pool(campaign.name, campaign.own_cells())
+            if pool is None
+            else read_pool(pool, campaign.objectives, campaign.space)
+        )
+        arena = PoolArena(found, campaign.evidence, config.surrogate)
+    return partial(_same, arena), f"{'past of' if past else 'pool'} {found.name}", found.objectives, len(found)
 
 
 def _same(arena: Any, seed: int) -> Any:
