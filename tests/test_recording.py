@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -428,3 +429,13 @@ def test_a_row_without_id_is_a_cell_of_the_labs_own(campaign: Campaign, tmp_path
 def test_two_rows_of_one_recipe_need_their_samples(campaign: Campaign) -> None:
     with pytest.raises(DataInvalid, match=r"row 2, sample: must differ from the recipe of row 1, or name another"):
         campaign.record([{**RECIPE, "capacity": 57}, {**RECIPE, "capacity": 58}])
+
+
+def test_how_well_a_thickness_is_known_counts_where_a_capacity_follows_from_it(campaign: Campaign) -> None:
+    campaign.record([{"id": "P001", "areal_capacity": 50}, {"id": "P002", "areal_capacity": 102}])
+    campaign.record({"id": "P002", "thickness_um": "2.04 +- 0.08"})
+    own = campaign.own_cells()
+    stated, known = (own.outcomes(own.state.cells[name])["capacity"] for name in ("P001", "P002"))
+    assert stated.sd is None
+    # 2 % of reading and 0.08 / 2.04 of the thickness.
+    assert (known.value, known.sd) == (pytest.approx(50.0), pytest.approx(50.0 * math.hypot(0.02, 0.08 / 2.04)))

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.campaign_reports import LabLevel, PredictionScore, TrackRecord
+from pvdopt.conversions import READING_REL_SD
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.fields import ERRORS
 from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome, Scalar, is_same
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
@@ -69,8 +71,18 @@ class OwnCells:
             if name not in found and other in cell.outcomes:
                 stated = cell.outcomes[other]
                 sd = None if stated.sd is None else stated.sd * factor
+                if name == "capacity":
+                    sd = self._with_thickness_error(cell, stated, sd, factor)
                 found[name] = Outcome(stated.value * factor, stated.qualifier, sd)
         return found
+
+    def _with_thickness_error(self, cell: CellState, stated: Outcome, sd: float | None, factor: float) -> float | None:
+        """Return the deviation of a capacity per thickness, where it was said how well the thickness is known."""
+        error = cell.settings.get(ERRORS["thickness_um"])
+        if not isinstance(error, (int, float)) or not stated.value > 0:
+            return sd
+        own = READING_REL_SD if stated.sd is None else stated.sd / stated.value
+        return stated.value * factor * math.hypot(own, float(error) * factor)
 
     def waits_for(self, cell: CellState) -> list[str]:
         """Return the objectives a cell still has no outcome for; none where it gives no usable figures."""
