@@ -228,10 +228,16 @@ class ClosedLoop:
 
     def _evaluate(self, cell_id: str) -> CellState:
         """Evaluate and record one cell; return it as it stands then."""
+        return self._keep(cell_id, self._ask(cell_id))
+
+    def _ask(self, cell_id: str) -> Mapping[str, object]:
+        """Return what the evaluator says of a cell."""
         own = self.campaign.own_cells()
         cell = own.state.cells[cell_id]
-        request = Request(cell_id, own.settings(cell), own.protocol.columns(), cell.run)
-        found = self.evaluator.evaluate(request)
+        return self.evaluator.evaluate(Request(cell_id, own.settings(cell), own.protocol.columns(), cell.run))
+
+    def _keep(self, cell_id: str, found: Mapping[str, object]) -> CellState:
+        """Record what the evaluator said; return the cell as it stands then."""
         try:
             # Nobody is there to look twice; what is impossible is refused all the same.
             self.campaign.record({"id": cell_id, **found}, confirm=True, evaluator=self.evaluator.name)

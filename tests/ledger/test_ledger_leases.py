@@ -36,19 +36,12 @@ def test_no_cell_is_held_twice_and_none_that_is_made_or_dropped(place: str | Pat
         assert claim(one, "a", 9, LONG) == ["P001", "P004", "P005"]
 
 
-def test_proposals_are_held_from_the_moment_they_are_there(place: str | Path) -> None:
-    with Ledger.create(place, "lco") as one, Ledger.open(place) as other:
-        ids = one.add_proposals([proposal(), proposal(bias_v=0.0)], holder="a", lease_s=LONG)
-        assert claim(other, "b", 9, LONG) == []
-        release(one, "a", ids[:1])
-        assert claim(other, "b", 9, LONG) == ids[:1]
-
-
 def test_a_dead_workers_cells_are_taken_up_once_its_lease_ran_out(
     place: str | Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Ledger.create(place, "lco") as one:
-        one.add_proposals([proposal()], holder="dead", lease_s=60)
+        one.add_proposals([proposal()])
+        claim(one, "dead", 1, 60)
         with one.reading() as connection:
             now = tables.read_clock(connection)
         monkeypatch.setattr(tables, "read_clock", lambda connection: now + 59)

@@ -53,7 +53,8 @@ def test_an_old_ledger_is_led_up_after_a_copy(old: tuple[int, Path]) -> None:
         assert {name: state.cells[name].status for name in STATUS} == STATUS
         assert state.cells["P001"].outcomes["capacity"].value == 51.8
         assert ledger.check() == []
-        assert ledger.add_proposals([proposal(bias_v=-90.0)], holder="w1", lease_s=60) == ["P006"]
+        assert ledger.add_proposals([proposal(bias_v=-90.0)]) == ["P006"]
+        assert leases.claim(ledger, "w1", 1, 60, among=["P006"]) == ["P006"]
         assert leases.read_held(ledger) == {"P006": "w1"}
     assert read_version(path) == tables.SCHEMA_VERSION
     copy = path.with_name(f"ledger.schema-{version}-1.sqlite")

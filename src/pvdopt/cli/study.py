@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,6 +64,17 @@ def run(
     fix: Annotated[
         list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a setting; repeatable.")
     ] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="Be one of several workers: start the same command once for each.")
+    ] = False,
+    lease: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="With --share: after how long another worker takes up a cell whose worker died; longer than an "
+            "evaluation takes. By default what --timeout and --retries allow, and a minute.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -84,13 +96,18 @@ def run(
     stray, held = split_words(fix or [])
     if stray:
         raise UsageError(f"--fix {stray[0]}: must read NAME=VALUE.")
+    if lease is not None and not share:
+        raise UsageError("--lease: is for several workers; name --share too.")
     from pvdopt.closed_loop import ClosedLoop
+    from pvdopt.shared_loop import SharedLoop
 
+    lease_s = timeout * (retries + 1) + 60 if lease is None else lease
+    make_loop = partial(SharedLoop, lease_s=lease_s) if share else ClosedLoop
     with open_campaign(folder) as campaign:
         evaluator = _make_evaluator(campaign, command, surrogate, seed, timeout, retries)
         try:
             with output.progress_bar() as progress:
-                report = ClosedLoop(
+                report = make_loop(
                     campaign,
                     evaluator,
                     cells,

@@ -271,8 +271,6 @@ class Ledger:
         rows: Sequence[Mapping[str, Any]],
         *,
         expected: int | None = None,
-        holder: str | None = None,
-        lease_s: float = 0.0,
     ) -> list[str]:
         """Add proposals and return their ids, in the order given.
 
@@ -284,15 +282,12 @@ class Ledger:
             Each with ``recipe`` (None where a setting does not apply), ``predicted`` (per outcome ``median``,
             ``low``, ``high``, ``p``), ``usable_chance``, ``purpose``, ``reason``, ``fingerprint``, ``batch``; more
             is kept as it is. ``run`` and ``sample`` name what the cell is planned for.
-        holder : str, optional
-            A worker who makes them at once and holds them for ``lease_s`` seconds, see :mod:`pvdopt.ledger.leases`.
 
         Raises
         ------
         DataInvalid, LedgerBusy, LedgerChanged
         """
-        lease = None if holder is None else (holder, lease_s)
-        drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected, RECIPE_KINDS, lease)
+        drafts = self._write(lambda fold: changes.plan_proposals(fold, rows), expected, RECIPE_KINDS)
         return [draft.cell or "" for draft in drafts]
 
     def add_cell(
@@ -444,7 +439,6 @@ class Ledger:
         plan: Callable[[Fold], list[Draft]],
         expected: int | None,
         bearing: Collection[str] | None = None,
-        lease: tuple[str, float] | None = None,
     ) -> list[Draft]:
         """Plan on the facts as they are under the writer's lock, and append what comes out.
 
@@ -456,8 +450,6 @@ class Ledger:
             if self.is_rehearsal:
                 return drafts
             tables.append(connection, fold.last_seq, drafts, format_time(self._clock()), self.author)
-            if lease is not None:
-                tables.write_leases(connection, [d.cell or "" for d in drafts], *lease)
         return drafts
 
     def _catch_up(self, connection: Connection) -> None:
