@@ -37,7 +37,7 @@ N_TO_COMPARE = 8
 #: Folds of rows where fewer runs than this are named, and runs up to which each is held out alone.
 N_FOLDS, N_RUNS_ALONE = 5, 12
 #: Own cells that specifications are compared on at most.
-N_COMPARED = 400
+N_COMPARED = 300
 #: Why nothing is compared on a large table.
 LARGE = f"Beyond {N_EXACT} own cells one model stands for all: boosted trees, calibrated on runs held out."
 
