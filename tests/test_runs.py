@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs
+from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs, number_runs
 from pvdopt.space import Categorical, Continuous, SearchSpace, Stepped
 
 SPACE = SearchSpace(
@@ -129,3 +129,13 @@ def test_a_batch_stands_run_by_run():
     assert order.tolist() == [0, 2, 3, 1]
     assert group_by_runs(pd.DataFrame(index=range(3)), []).tolist() == [0, 1, 2]
     assert np.issubdtype(order.dtype, np.integer)
+
+
+def test_new_runs_are_numbered_as_they_stand():
+    labels = {
+        "deposition_run": ["deposition-4", "deposition-2", "deposition-3"],
+        "furnace_run": [None, None, "furnace-1"],
+    }
+    batch = number_runs(pd.DataFrame(labels), [DEPOSITION, FURNACE], {"deposition-2"})
+    assert batch["deposition_run"].tolist() == ["deposition-3", "deposition-2", "deposition-4"]
+    assert batch["furnace_run"].tolist() == [None, None, "furnace-1"]

@@ -25,7 +25,7 @@ from pvdopt.objectives import OUTCOME_UNITS, Objective
 from pvdopt.observed import check_observed, known_recipes, read_recipes, row_digests, sort_out
 from pvdopt.reasons import Grounds, Purpose, choose_purpose, write_reason
 from pvdopt.replicates import N_MEASURED, swap_in_replicates
-from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs
+from pvdopt.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs, number_runs
 from pvdopt.search import Search
 from pvdopt.space import SearchSpace
 from pvdopt.usability import Usability
@@ -215,7 +215,8 @@ class Proposer:
             original = candidates[list(self.space.names)].iloc[[c.place for c in search.choices]]
             batch.index = original.index
             batch[list(self.space.names)] = original
-        return self._order(batch, is_numbered=candidates is None)
+        ordered = self._order(batch, is_numbered=candidates is None)
+        return number_runs(ordered, self.runs, {one.label for one in opened})
 
     # -- runs and hours ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ Knows the space and hours; knows no model and no objective.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -307,3 +307,24 @@ def group_by_runs(batch: pd.DataFrame, runs: Sequence[Run]) -> Array:
         columns.append([first.get(label, len(labels)) for label in labels])
     rows = list(zip(*columns, strict=True)) if columns else [()] * len(batch)
     return np.array(sorted(range(len(batch)), key=lambda k: (*rows[k], k)), dtype=int)
+
+
+def number_runs(batch: pd.DataFrame, runs: Sequence[Run], earlier: Set[str]) -> pd.DataFrame:
+    """Return a batch whose new runs are numbered in the order in which they stand.
+
+    Parameters
+    ----------
+    earlier : set of str
+        Labels of runs that were there before; they stay.
+    """
+    changed = {}
+    for run in runs:
+        labels = [label for label in batch[run.column].dropna().unique() if label not in earlier]
+        numbers = sorted(int(label.removeprefix(f"{run.name}-")) for label in labels)
+        new = {label: f"{run.name}-{number}" for label, number in zip(labels, numbers, strict=True)}
+        values = [new.get(label, label) if isinstance(label, str) else None for label in batch[run.column]]
+        changed[run.column] = pd.Series(values, index=batch.index, dtype=object)
+    # Attributes of the frame are kept: what the batch takes in hours among them.
+    for name, column in changed.items():
+        batch[name] = column
+    return batch

@@ -28,7 +28,7 @@ GOALS = {"one": ("capacity",), "two": ("capacity", "retention")}
 #: uAh/cm2 that the shipped file asks of a cell.
 FLOOR = 30.0
 N_DENSE, N_ROUNDS = 3000, 6
-FIELDS = ("goal", "seed", "n_made", "word", "gain", "noise", "chance", "reached", "regret", "unit")
+FIELDS = ("goal", "seed", "n_made", "gain", "noise", "chance", "reached", "regret", "unit")
 
 
 def config_text(goal: str) -> str:
@@ -86,7 +86,7 @@ def follow(goal: str, seed: int, budget: int, batch: int) -> list[dict[str, obje
         for n_made in range(batch, len(cells), batch):
             advice = cells[n_made].proposal["advice"]
             reached = truth.worth(campaign.space.frame([c.recipe for c in cells[:n_made]]))
-            kept = {name: advice[name] for name in ("word", "gain", "noise", "chance", "unit")}
+            kept = {name: advice[name] for name in ("gain", "noise", "chance", "unit")}
             share = {"reached": reached / truth.best, "regret": truth.best - reached}
             rows.append({"goal": goal, "seed": seed, "n_made": n_made, **kept, **share})
         campaign.close()
