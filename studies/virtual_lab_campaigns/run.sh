@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 seeds="${1:-8}"
 jobs="${2:-1}"
-[ $# -gt 2 ] && shift 2 || set -- lco_lipon areal_capacity
+[ $# -gt 2 ] && shift 2 || set -- lco_lipon
 for name in "$@"; do
     "${PVDOPT:-../../.venv/bin/pvdopt}" backtest "$name.toml" --seeds "$seeds" --budget 40 -n 4 -j "$jobs" \
         --out "results/$name" --figure "results/$name/curves.svg"

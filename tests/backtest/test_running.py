@@ -88,7 +88,7 @@ def test_kept_runs_are_not_run_again(tmp_path):
 
 def test_a_folder_of_other_runs_is_refused(tmp_path):
     Store(tmp_path, {"subject": "toy", "budget": 8})
-    with pytest.raises(DataInvalid, match="holds a backtest of another budget"):
+    with pytest.raises(DataInvalid, match="holds a backtest with other budget"):
         Store(tmp_path, {"subject": "toy", "budget": 9})
 
 

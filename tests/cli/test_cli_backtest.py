@@ -48,7 +48,12 @@ def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_pa
     assert [row["seeds"] for row in rows] == ["2", "2"]
     other = run(*words, "--starts", 1, "--out", "kept")
     assert other.code == 3
-    assert "holds a backtest of another starts" in other.err
+    assert "holds a backtest with other starts" in other.err
+    table = tmp_path / "films.csv"
+    table.write_text(table.read_text().replace("110,Ar,-0.6000000000000001", "110,Ar,-0.7"))
+    changed = run(*words, "--out", "kept")
+    assert changed.code == 3
+    assert "holds a backtest with other contents" in changed.err
 
 
 def test_simulated_laboratories_stand_in_for_a_campaign_file(run: Any) -> None:

@@ -5,6 +5,7 @@ Knows a table and its columns; knows no strategy.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,6 +80,12 @@ class Pool:
         values = self.signed[:, 0]
         n_top = max(1, round(share * len(values)))
         return np.asarray(values >= np.sort(values)[-n_top])
+
+    def digest(self) -> str:
+        """Return a hash over recipes and values: another one is another pool."""
+        told = pd.concat([self.recipes, self.values], axis=1).to_csv(index=False)
+        goals = [(o.name, o.maximize, o.threshold) for o in self.objectives]
+        return hashlib.sha256(f"{goals}\n{self.classes}\n{told}".encode()).hexdigest()[:16]
 
     def observed(self, rows: Sequence[int]) -> pd.DataFrame:
         """Return what was learned from rows: recipes and values, and how cells ended where some failed."""

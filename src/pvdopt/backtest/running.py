@@ -213,7 +213,7 @@ class Store:
             held = json.loads(path.read_text(encoding="utf-8"))
             differing = [n for n in {**held, **settings} if held.get(n) != settings.get(n)]
             if differing:
-                must = f"holds a backtest of another {', '.join(differing)}"
+                must = f"holds a backtest with other {', '.join(differing)}"
                 raise DataInvalid(Problem(must, todo="Name another folder, or remove this one", file=str(folder)))
         (folder / RUNS_FOLDER).mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8", newline="\n")

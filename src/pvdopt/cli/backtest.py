@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +60,11 @@ def backtest(
         bool, typer.Option("--tuning", help="Seeds to choose settings by, none of which is ever reported.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep runs, tables and JSON; what is there is not run again.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep runs, tables and JSON. What is there is not run again; delete runs/NAME.csv to have it so.",
+        ),
     ] = None,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the curves: .html, .svg, .png, .pdf.")
@@ -91,18 +96,18 @@ def backtest(
     from pvdopt.backtest.strategies import check_strategies
     from pvdopt.backtest.summary import summarise
 
-    make_arena, subject, objectives, n_recipes = _find_arena(target, pool, objective or [], past)
+    subject = _find_subject(target, pool, objective or [], past)
     usual = WITHOUT_EVIDENCE if pool is not None and target is None else USUAL
     names = list(dict.fromkeys(strategy or usual))
-    faults = check_strategies(names, sum(not o.is_constraint for o in objectives))
+    faults = check_strategies(names, sum(not o.is_constraint for o in subject.objectives))
     if faults:
         raise UsageError(" ".join(faults))
-    plan = _make_plan(n_recipes, budget, batch, starts)
-    store = None if out is None else Store(out, {"subject": subject, **vars(plan)})
+    plan = _make_plan(subject.n_recipes, budget, batch, starts)
+    store = None if out is None else Store(out, {"subject": subject.name, "contents": subject.digest, **vars(plan)})
     try:
         with output.progress_bar() as progress:
             runs = run_all(
-                make_arena,
+                subject.make_arena,
                 names,
                 seed_numbers(seeds, tuning),
                 plan,
@@ -114,7 +119,7 @@ def backtest(
         kept = "" if store is None else " Finished runs are kept; the same command goes on from there."
         output.say(f"Broken off.{kept}")
         raise typer.Exit(130) from None
-    _print(summarise(runs, subject, reach, plan, tuning), form, out, figure)
+    _print(summarise(runs, subject.name, reach, plan, tuning), form, out, figure)
 
 
 def _make_plan(n_recipes: int | None, budget: int | None, batch: int, starts: int | None) -> Plan:
@@ -132,33 +137,45 @@ def _make_plan(n_recipes: int | None, budget: int | None, batch: int, starts: in
     return Plan(budget, batch, starts)
 
 
-def _find_arena(
-    target: str | None, pool: str | None, objective: Sequence[str], past: bool
-) -> tuple[MakeArena, str, Sequence[Objective], int | None]:
-    """Return what makes a seed's arena, its name, its objectives, and the number of recipes where it is a pool."""
+@dataclass(frozen=True)
+class Subject:
+    """What is compared on: a seed's arena, its name, and a digest of all that makes it what it is."""
+
+    make_arena: MakeArena
+    name: str
+    objectives: Sequence[Objective]
+    digest: str
+    #: Number of recipes of a pool; None where a space is searched.
+    n_recipes: int | None = None
+
+
+def _find_subject(target: str | None, pool: str | None, objective: Sequence[str], past: bool) -> Subject:
+    """Return what the words ask to compare on."""
     from pvdopt.backtest.arenas import LabArena, PoolArena
     from pvdopt.backtest.pools import past_pool, read_pool
+
+    def of_pool(arena: PoolArena, kind: str) -> Subject:
+        found = arena.pool
+        return Subject(partial(_same, arena), f"{kind} {found.name}", found.objectives, found.digest(), len(found))
 
     if past and target is not None and is_config(target):
         raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
     if pool is not None and target is None:
         if not objective:
             raise UsageError("--pool: say what the recipes are judged by, such as --objective conductivity:max")
-        found = read_pool(pool, _read_objectives(objective))
-        return partial(_same, PoolArena(found)), f"pool {found.name}", found.objectives, len(found)
+        return of_pool(PoolArena(read_pool(pool, _read_objectives(objective))), "pool")
     if objective:
         raise UsageError("--objective: the campaign file names the objectives; leave one of the two out.")
     with open_campaign(target) if past else open_target(target) as campaign:
         config = campaign.config
-        if pool is None and not past:
-            return partial(LabArena, config), f"virtual lab, {config.name}", config.objectives(), None
-        found = (
-            past_pool(campaign.name, campaign.own_cells())
-            if pool is None
-            else read_pool(pool, campaign.objectives, campaign.space)
-        )
-        arena = PoolArena(found, campaign.evidence, config.surrogate)
-    return partial(_same, arena), f"{'past of' if past else 'pool'} {found.name}", found.objectives, len(found)
+        if past:
+            cells = past_pool(campaign.name, campaign.own_cells())
+            return of_pool(PoolArena(cells, campaign.evidence, config.surrogate), "past of")
+        if pool is not None:
+            table = read_pool(pool, campaign.objectives, campaign.space)
+            return of_pool(PoolArena(table, campaign.evidence, config.surrogate), "pool")
+        name = f"virtual lab, {config.name}"
+        return Subject(partial(LabArena, config), name, config.objectives(), config.fingerprint())
 
 
 def _same(arena: Any, seed: int) -> Any:
