@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help suggest test test-long test-fire fuzz check lint format constraints clean
+.PHONY: help suggest test test-long test-fire fuzz wheelhouse test-wheel test-oldest test-all check lint format constraints clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -29,6 +29,30 @@ test-fire: .venv/.installed-dev ## the long forms of what happens under fire: ki
 fuzz: .venv/.installed-dev ## let coverage guide odd input into every reader, for as long as FUZZ_SECONDS says
 	@$(PIP) hypofuzz
 	-nice timeout $(FUZZ_SECONDS) $(BIN)/hypothesis fuzz --no-dashboard -n 1 -- tests/fire/test_hostile.py
+
+wheelhouse: .venv/.installed ## a folder of wheels to carry to a machine without internet
+	@mkdir -p wheelhouse
+	$(BIN)/python -m pip --disable-pip-version-check --quiet wheel --constraint constraints.txt --wheel-dir wheelhouse ".[postgres]"
+	@echo "On the other machine:  python -m pip install --no-index --find-links wheelhouse 'pvdopt[postgres]'" >&2
+
+test-wheel: wheelhouse ## install the wheels in a clean environment, without the network, and propose
+	@rm -rf .venv/clean && $(PYTHON) -m venv .venv/clean
+	.venv/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-index --find-links wheelhouse pvdopt
+	cd .venv/clean && PYTHONPATH= bin/pvdopt suggest lco_lipon.toml
+
+test-oldest: ## the tests with the oldest versions that pyproject.toml allows, in an environment of their own
+	@$(PYTHON) -m venv .venv-oldest
+	@$(PYTHON) tests/oldest_versions.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip --disable-pip-version-check --quiet install --constraint .venv-oldest/constraints.txt --editable ".[dev]"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto -m "not slow" -W default
+
+test-all: .venv/.installed-dev ## the tests with every Python from 3.11 on that is there
+	@for version in 3.11 3.12 3.13 3.14; do \
+	  command -v python$$version >/dev/null || { echo "python$$version is not there: left out" >&2; continue; }; \
+	  python$$version -m venv .venv-$$version && \
+	  .venv-$$version/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[dev]" && \
+	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-$$version/bin/python -m pytest -n auto -m "not slow" || exit 1; \
+	done
 
 lint: .venv/.installed-dev ## format, lint, types and the import contract, as CI checks them
 	$(BIN)/ruff format --check .

@@ -27,15 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from typer.main import get_command
 
         from pvdopt.cli.app import app
+        from pvdopt.cli.log import logged
         from pvdopt.errors import PvdoptError
 
-        try:
-            get_command(app).main(args=arguments, prog_name="pvdopt")
-        except PvdoptError as error:
-            print(error, file=sys.stderr)
-            if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
-                print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
-            sys.exit(error.exit_code)
+        with logged(sys.argv[1:] if arguments is None else arguments):
+            try:
+                get_command(app).main(args=arguments, prog_name="pvdopt")
+            except PvdoptError as error:
+                print(error, file=sys.stderr)
+                if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
+                    print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
+                sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -57,15 +59,19 @@ def _report_unexpected(kind: type[BaseException], error: BaseException, trace: T
     import tempfile
     import traceback
 
-    story = "".join(traceback.format_exception(kind, error, trace))
+    from pvdopt.redaction import redact
+
+    # The report is there to be sent: no password may be in it, wherever it came from.
+    story = redact("".join(traceback.format_exception(kind, error, trace)))
+    words, last = redact(" ".join(sys.argv[1:])), redact(str(error))
     if "--verbose" in sys.argv:
         print(story, file=sys.stderr, end="")
-    print(f"pvdopt failed over something it did not expect: {kind.__name__}: {error}", file=sys.stderr)
+    print(f"pvdopt failed over something it did not expect: {kind.__name__}: {last}", file=sys.stderr)
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", prefix="pvdopt-", suffix=".txt", delete=False
         ) as report:
-            report.write(f"pvdopt {' '.join(sys.argv[1:])}\n{story}")
+            report.write(f"pvdopt {words}\n{story}")
     except OSError:
         # Without a place for the report the terminal has to do.
         print(story, file=sys.stderr, end="")

@@ -50,7 +50,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Print everything about a fault of the program itself.")
+        bool, typer.Option("--verbose", help="Log what is done and why, with times (PVDOPT_LOG=FILE: into a file).")
     ] = False,
 ) -> None:
     """Take the options that stand before a command; --verbose is looked at where a fault is reported."""

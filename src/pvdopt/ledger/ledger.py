@@ -7,6 +7,8 @@ The one object with state. Knows how facts are kept and who may write when; what
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +27,7 @@ from pvdopt.ledger.state import LedgerState
 
 Clock = Callable[[], datetime]
 WAIT_S = 5.0
+_log = logging.getLogger(__name__)
 #: Facts that may hold a recipe, which a proposal made without knowing of them could repeat.
 RECIPE_KINDS = frozenset({"proposed", "added", "edited", "executed", "corrected"})
 
@@ -444,12 +447,20 @@ class Ledger:
 
         ``bearing`` are the kinds of facts that must not have been added since ``expected``; all by default.
         """
+        asked = time.monotonic()
         with self.writing() as (connection, fold):
+            waited = time.monotonic() - asked
             self._refuse_if_moved_on(connection, expected, bearing)
             drafts = plan(fold)
             if self.is_rehearsal:
                 return drafts
             tables.append(connection, fold.last_seq, drafts, format_time(self._clock()), self.author)
+        if _log.isEnabledFor(logging.INFO):
+            seconds = {"waited_s": round(waited, 3), "seconds": round(time.monotonic() - asked, 3)}
+            for draft in drafts:
+                why = {n: draft.payload[n] for n in ("purpose", "reason", "why", "chosen") if draft.payload.get(n)}
+                said = {"ledger": self.name, "kind": draft.kind, "cell": draft.cell, **why, **seconds}
+                _log.info("fact recorded", extra=said)
         return drafts
 
     def _catch_up(self, connection: Connection) -> None:

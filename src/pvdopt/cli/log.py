@@ -1,0 +1,65 @@
+"""The log of what was decided and why, for whoever has to find out later: one JSON object a line.
+
+Off by default. ``PVDOPT_LOG=FILE`` appends to a file, ``--verbose`` writes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pvdopt.redaction import redact
+
+LOG = "PVDOPT_LOG"
+#: What every record carries of its own; all else was said by whoever wrote it.
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _JsonLines(logging.Formatter):
+    """A record as one line of JSON, without credentials."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        said = {name: value for name, value in vars(record).items() if name not in _OWN}
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z"
+        line = {"time": stamp, "from": record.name, "event": record.getMessage(), **said}
+        return redact(json.dumps(line, default=str))
+
+
+@contextmanager
+def logged(words: Sequence[str]) -> Iterator[None]:
+    """Log a command from its beginning to its end, if the environment or the command asks for it."""
+    place, is_verbose = os.environ.get(LOG), "--verbose" in words
+    if not place and not is_verbose:
+        yield
+        return
+    logger = logging.getLogger("pvdopt")
+    try:
+        handler = logging.FileHandler(place, encoding="utf-8") if place else logging.StreamHandler(sys.stderr)
+    except OSError as error:
+        print(f"note: {LOG}: {place} cannot be written ({error.strerror}); nothing is logged.", file=sys.stderr)
+        yield
+        return
+    handler.setFormatter(_JsonLines())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    start, code = time.monotonic(), "0"
+    logger.info("command begins", extra={"words": list(words)})
+    try:
+        yield
+    except SystemExit as left:
+        code = str(0 if left.code is None else left.code)
+        raise
+    except BaseException as error:
+        code = type(error).__name__
+        raise
+    finally:
+        seconds = round(time.monotonic() - start, 3)
+        logger.info("command ends", extra={"exit_code": code, "seconds": seconds})
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,45 @@
+"""The log says what was done and why, and holds no password."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from campaigns import make_plain
+
+from .conftest import Run
+
+
+def test_commands_and_facts_are_logged(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_plain(tmp_path / "plain").close()
+    monkeypatch.setenv("PVDOPT_LOG", str(tmp_path / "log.jsonl"))
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    assert run("add", "plain", "speed=5", "moisture=dry").code == 0
+    assert run("veto", "plain", "C001", "--why", "hunter2 said so").code == 0
+    assert run("veto", "plain", "C009").code == 3
+    text = (tmp_path / "log.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert "hunter2" not in text
+    assert [line["event"] for line in lines].count("command begins") == 3
+    assert [line["exit_code"] for line in lines if line["event"] == "command ends"] == ["0", "0", "3"]
+    facts = [line for line in lines if line["event"] == "fact recorded"]
+    assert [(f["kind"], f["cell"]) for f in facts] == [("added", "C001"), ("vetoed", "C001")]
+    assert facts[1]["why"] == "*** said so"
+    assert all(f["seconds"] >= f["waited_s"] >= 0 for f in facts)
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_plain(tmp_path / "plain").close()
+    monkeypatch.setenv("PVDOPT_LOG", str(tmp_path / "nowhere" / "log.jsonl"))
+    seen = run("status", "plain")
+    assert seen.code == 0
+    assert "nothing is logged" in seen.err
+
+
+def test_verbose_logs_to_standard_error(run: Run, tmp_path: Path) -> None:
+    make_plain(tmp_path / "plain").close()
+    seen = run("--verbose", "status", "plain")
+    assert seen.code == 0
+    assert json.loads(seen.err.splitlines()[0])["event"] == "command begins"

@@ -1,0 +1,49 @@
+"""A report of a fault can be sent: no password is in it, wherever it came from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pvdopt import cli
+from pvdopt.redaction import redact
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql+psycopg://anna:hunter2@labdb/pvd",
+        "postgresql://labdb/pvd?user=anna&password=hunter2&x=1",
+        "{'password': 'hunter2', 'host': 'labdb'}",
+        "host=labdb password=hunter2 dbname=pvd",
+        "the server said hunter2 is wrong",
+    ],
+)
+def test_a_password_is_starred_out(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    assert "hunter2" not in redact(text)
+    assert "***" in redact(text)
+
+
+def test_what_is_no_secret_stays() -> None:
+    for text in ("postgresql://anna@labdb:5432/pvd", "studies/lco, row 3: must be 57.2", "https://doi.org/10.1/x"):
+        assert redact(text) == text
+
+
+def test_a_report_of_a_fault_holds_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr(sys, "argv", ["pvdopt", "status", "postgresql://anna:hunter3@labdb/pvd"])
+    try:
+        raise RuntimeError("connecting with hunter2 to postgresql://anna:hunter3@labdb/pvd")
+    except RuntimeError as error:
+        cli._report_unexpected(type(error), error, error.__traceback__)
+    (report,) = tmp_path.glob("pvdopt-*.txt")
+    for text in (report.read_text(), capsys.readouterr().err):
+        assert "hunter" not in text
+        assert "RuntimeError" in text
