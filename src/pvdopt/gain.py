@@ -40,8 +40,10 @@ N_ROWS = 20_000
 N_RIVALS = 40
 #: Recipes whose outcomes are to come that are kept in the joint draws.
 N_EXPECTED = 200
-#: Smoothing of the improvement, as a share of the spread of the draws.
-SMOOTHING = 1e-3
+#: Smoothing of the improvement, as a share of the spread of the draws: no more than gives a rank where none improves.
+SMOOTHING = 1e-5
+#: Step at which the slope of a link is taken.
+SLOPE_STEP = 1e-4
 #: Weight of nearness to the reference point against growth: decides only where no draw grows anything.
 NEARNESS = 1e-6
 
@@ -140,6 +142,7 @@ class Gain:
         self.achieved = medians[meets]
         leading = _first_fronts(np.where(meets[:, None], medians, -np.inf), N_RIVALS)
         self._leading: pd.DataFrame = measured.iloc[leading]
+        self._n_expected = len(expected)
         if len(expected) > N_EXPECTED:
             # Of very many cells that wait for a result those that promise most.
             promising = _first_fronts(signed_medians(models.predict(expected), self.goals), N_EXPECTED)
@@ -147,6 +150,11 @@ class Gain:
         self.rivals = pd.concat([self._leading, expected], ignore_index=True).drop_duplicates(ignore_index=True)
         self._normals = _stratified_normals(N_MARGINAL, len(self.goals), rng)
         self._directions = draw_scalarisations(N_MARGINAL * N_DIRECTIONS, max(len(self.goals), 2), rng)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the gain of a recipe alone holds as it is: one objective, and nothing whose outcome is to come."""
+        return len(self.goals) == 1 and self._n_expected == 0
 
     def log_marginal(self, recipes: pd.DataFrame) -> Array:
         """Return the log gain of each recipe alone, usability aside; shape (n,)."""
@@ -169,7 +177,10 @@ class Gain:
                 math.log(weight) + log_expected_improvement(turn * part.mean, part.std, floor)
                 for weight, part in p.parts()
             ]
-            return np.asarray(np.logaddexp.reduce(logs) + meets)
+            # In the outcome's unit, as far as the link is straight beyond the best.
+            ends = p.link.inverse(np.array([floor, floor + SLOPE_STEP]) * turn)
+            slope = abs(float(ends[1] - ends[0])) / SLOPE_STEP
+            return np.asarray(np.logaddexp.reduce(logs) + meets + (math.log(slope) if slope > 0 else 0.0))
         draws = np.stack(
             [
                 o.sign * predictions[o.name].link.inverse(p.mean + self._normals[:, [j]] * p.std)

@@ -14,7 +14,7 @@ from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Steppe
 #: A plain study's parameter with more steps than this is drawn as a continuous one and put on its steps.
 N_LEVELS = 1000
 #: Two values of a plain study's number closer than this share of its range are one: computers set them finely.
-FINE_RESOLUTION = 1e-6
+FINE_RESOLUTION = 1e-5
 
 Array = np.ndarray[Any, Any]
 Recipe = dict[str, Any]

@@ -232,8 +232,12 @@ class Search:
         shortlist = pool.iloc[picked]
         preference = self.log_preference(shortlist)
         joint = gain.joint(shortlist, self.log_chance(shortlist) + preference)
-        for _ in range(min(n, len(shortlist))):
+        for k in range(min(n, len(shortlist))):
             scores = joint.log_scores()
+            if k == 0 and gain.is_exact:
+                # Draws do not see an improvement that one in a thousand would show; without it a search stays at an
+                # optimum that it knows all about.
+                scores = np.maximum(scores, score[picked])
             best = int(np.argmax(scores))
             joint.take(best)
             self.take(shortlist.iloc[[best]], gain=float(np.exp(scores[best] - preference[best])))

@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 #: move apart (Hvarfner, Hellsten, Nardi, Vanilla Bayesian Optimization Performs Great in High Dimensions, ICML 2024).
 NUMBER_LENGTH, CATEGORY_LENGTH = (0.5, 0.9), (1.0, 0.9)
 ADDITIVE, TOGETHER = (0.5, 0.8), (0.8, 0.6)
-NOISE, RUN = (0.12, 1.0), (0.10, 0.5)
+NOISE, RUN = (0.12, 1.5), (0.10, 0.5)
 #: Normal prior of the power of the scale: none is changed without a reason.
 POWER = (1.0, 0.35)
 #: Settings lie within this many deviations of their priors' medians.
@@ -56,7 +56,7 @@ WIDENING, TEMPER = 1.3, 0.7
 FARTHEST = 1e4
 #: Numbers handled at once: what a core keeps close by.
 N_AT_ONCE = 60_000
-JITTER = 1e-6
+JITTER = 1e-8
 
 
 def is_plain(table: TrainingTable) -> bool:
