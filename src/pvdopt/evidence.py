@@ -38,6 +38,8 @@ ASSUMPTIONS = {
     "oxide crystallised is taken as after 700 C (p = 0.9), else 500 C, where neither anneal nor its absence is stated",
     "thickness_um": "without a thickness the capacity is taken at 0.5 um, with a wider error",
     "current_ua_cm2": "a current not stated was 10 uA/cm2",
+    "v_min, v_max": "a voltage window not stated was the usual one of the cathode (p = 0.8), else another of its table",
+    "anode": "an anode not stated brought lithium (p = 0.9)",
 }
 #: Effects on the fade scale are about 2.3 times as wide as on ln capacity: 0.8 against 0.35 between publications
 #: (domain notes, unverified).
