@@ -26,7 +26,7 @@ from pvdopt.usability import Usability
 Array = np.ndarray[Any, Any]
 
 #: Allowed recipes drawn to look for the predicted front, and members of it that are shown.
-N_SEARCHED, N_SHOWN = 4000, 24
+N_SEARCHED, N_SHOWN = 4000, 12
 #: Random recipes and joint draws behind the estimate of a random search.
 N_RANDOM, N_DRAWS = 600, 200
 #: Places along a slice.
