@@ -87,8 +87,8 @@ CHANGED = {
     "unknown-surrogate": (
         'name = "lab"',
         'name = "lab"\nsurrogate = "forrest"',
-        "lab.toml, line 3, campaign.surrogate: must be one of gaussian_process, forest, mixture, theory, climatology, "
-        "got 'forrest'. Did you mean forest?",
+        "lab.toml, line 3, campaign.surrogate: must be one of gaussian_process, forest, boosting, ridge, mixture, "
+        "theory, climatology, got 'forrest'. Did you mean forest?",
     ),
     "negative-seed": (
         'name = "lab"',
