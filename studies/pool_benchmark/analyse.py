@@ -99,7 +99,8 @@ def report_batch(runs: pd.DataFrame, batch: int, least_seeds: int) -> str:
     header = ["planner", *FIGURES, "**mean rank**", *KINDS.values(), "seeds run", "CPU s per ask"]
     said = f"Mean rank over pools at the {n_shared} seeds that all in the table share, 1 is best:"
     parts = [f"### {title}\n\n{said}\n", table(header, lines)]
-    rest = [p for p in PLANNERS if p != OURS and p in set(everything["planner"])]
+    whole = everything.groupby("planner")["pool"].nunique() == len(SETS)
+    rest = [p for p in PLANNERS if p != OURS and whole.get(p, False)]
     if OURS in ranks.index:
         lines = []
         for peer in [*ranks.index.drop(OURS), *(p for p in rest if p not in ranks.index)]:

@@ -27,7 +27,7 @@ def made_pool(n: int, n_goals: int, seed: int) -> Pool:
     rng = np.random.default_rng(seed)
     numbers = [Continuous(f"x{k}", low=0.0, high=1.0) for k in range(5)]
     space = SearchSpace([*numbers, Categorical("kind", choices=["a", "b", "c"])])
-    recipes = pd.DataFrame({p.name: rng.random(n).round(4) for p in numbers})
+    recipes = pd.DataFrame({p.name: rng.random(n).round(2) for p in numbers})
     recipes["kind"] = pd.Series(rng.choice(["a", "b", "c"], size=n), dtype=object)
     x = recipes[[p.name for p in numbers]].to_numpy()
     level = recipes["kind"].map({"a": 0.0, "b": 0.2, "c": -0.1}).to_numpy(dtype=float)
