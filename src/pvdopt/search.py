@@ -37,9 +37,9 @@ N_PARENTS = 8
 #: A recipe whose chance lies below a gate is chosen only where nothing else is left. An expected gain can grow without
 #: bound towards a region nobody could measure, while the chance falls only as one over the failures: their product
 #: alone goes back there time and again. The gate, as a share of the prior chance, rises from the first to the second
-#: value with the evidence (log likelihood beyond 2) that failures follow the recipe: a yield that is merely poor
+#: value with the evidence (log likelihood beyond 1) that failures follow the recipe: a yield that is merely poor
 #: somewhere does not close it.
-GATE, STEEPNESS = (0.4, 0.95), 300.0
+GATE, STEEPNESS = (0.4, 0.98), 300.0
 #: The shortlist scored jointly: the best of all and the best of those drawn over the whole space, for the batch and
 #: more for each of its recipes.
 N_BEST, N_SPREAD = (48, 16), (16, 6)
@@ -125,7 +125,7 @@ class Search:
 
     def log_preference(self, recipes: pd.DataFrame) -> Array:
         """Return what further decides between gains: the gate on the chance, and the hours; log, shape (n,)."""
-        follows = 1.0 - np.exp(-max(self.usability.pattern - 2.0, 0.0) / 2.0)
+        follows = 1.0 - np.exp(-max(self.usability.pattern - 1.0, 0.0) / 1.5)
         gate = self.usability.prior_chance * (GATE[0] + (GATE[1] - GATE[0]) * follows)
         weight = STEEPNESS * np.minimum(self.log_chance(recipes) - np.log(gate), 0.0)
         if self._cost is None:
