@@ -38,8 +38,9 @@ Array = np.ndarray[Any, Any]
 
 #: Cells of the first design of a plain campaign: this many, or half the number of parameters if that is more.
 N_FIRST = 3
-#: The least first batch of an informed campaign that starts with a baseline.
-N_BASELINE = 3
+#: The least first batch of an informed campaign that starts with a baseline, and that makes it three times and not
+#: twice: two or three cells of a known recipe tell the level of a laboratory from its noise (domain notes 5.4).
+N_BASELINE, N_THREE_TIMES = 3, 8
 #: Joint draws behind the reference point of the hypervolume.
 N_DRAWS_REFERENCE = 32
 #: Reported recipes that proposals are measured against before a campaign's first cell.
@@ -133,7 +134,8 @@ class Proposer:
         """Return the next recipes; the same arguments give the same batch.
 
         Without evidence the first ``max(3, d / 2)`` cells spread over the space. With evidence the first batch of
-        three or more starts with the best known recipe, as a baseline. All others are chosen one after the other by
+        three or more starts with the best known recipe, as a baseline, and a replicate of it (two from eight cells on;
+        none from a list of candidates or beyond the budget). All others are chosen one after the other by
         their gain on joint draws, in which pending and chosen recipes count as achieved.
 
         Parameters
@@ -195,7 +197,8 @@ class Proposer:
         gain = None
         if models is not None:
             if self.is_informed and n >= N_BASELINE and len(known.tried) == 0:
-                self._choose_baseline(search, self._gain(search, models, reference, rng), plan, budget)
+                times = 1 if listed is not None else 2 if n < N_THREE_TIMES else 3
+                self._choose_baseline(search, self._gain(search, models, reference, rng), plan, budget, times)
             gain = self._gain(search, models, reference, rng)
             n_left = n - len(search.choices)
             if plan is None:
@@ -231,16 +234,25 @@ class Proposer:
         if unknown:
             raise ValueError(f"a budget names the runs {', '.join(unknown)}, which there are not")
 
-    def _choose_baseline(self, search: Search, gain: Gain, plan: RunPlan | None, budget: HourBudget | None) -> None:
-        """Choose the best reported recipe, unless the budget has no room for it."""
+    def _choose_baseline(
+        self, search: Search, gain: Gain, plan: RunPlan | None, budget: HourBudget | None, times: int
+    ) -> None:
+        """Choose the best reported recipe, once and again, as far as the budget has room for it."""
         reported = known_recipes(self.space, self.evidence)
-        if budget is not None and plan is not None and len(reported):
-            reported = reported[budget.fits(plan, *plan.extra_hours(reported))]
-            if not len(reported):
-                return
-        search.baseline(gain, reported)
-        if plan is not None and search.choices:
-            plan.take(search.choices[-1].recipe)
+        for _ in range(times):
+            if budget is not None and plan is not None and len(reported):
+                reported = reported[budget.fits(plan, *plan.extra_hours(reported))]
+                if not len(reported):
+                    return
+            if not search.choices:
+                search.baseline(gain, reported)
+                if not search.choices:
+                    return
+                reported = search.choices[0].recipe
+            else:
+                search.take(reported, is_baseline=True)
+            if plan is not None:
+                plan.take(search.choices[-1].recipe)
 
     def _explain_nothing(self, search: Search, budget: HourBudget | None, rng: np.random.Generator) -> None:
         """Raise why nothing could be chosen."""
@@ -379,8 +391,8 @@ class Proposer:
         batch["acquisition"] = [np.nan if c.gain is None else c.gain for c in search.choices]
         front = [] if gain is None else gain.achieved.tolist()
         purposes: list[Purpose] = [
-            "baseline" if choice.is_baseline else choose_purpose(g, self.goals, front, repeat)
-            for choice, g, repeat in zip(search.choices, grounds, repeats, strict=True)
+            ("replicate" if k else "baseline") if choice.is_baseline else choose_purpose(g, self.goals, front, repeat)
+            for k, (choice, g, repeat) in enumerate(zip(search.choices, grounds, repeats, strict=True))
         ]
         batch["purpose"] = purposes
         batch["reason"] = [write_reason(p, g, self.goals) for p, g in zip(purposes, grounds, strict=True)]
@@ -414,6 +426,7 @@ class Proposer:
                 meets=None if meets is None else float(meets[k]),
                 is_first=c.is_first,
                 rival=c.rival,
+                is_baseline=c.is_baseline,
                 is_reported=self.is_informed and len(search.known.measured) == 0,
                 n_best=1 if gain is None else gain.n_best,
             )

@@ -31,6 +31,8 @@ class Grounds:
     rival : float or None
         Of a replicate: what the new recipe in whose place it stands was expected to teach; ``gain`` then is what the
         replicate is expected to.
+    is_baseline : bool
+        Whether it is the known recipe that a campaign begins with, or a replicate of that.
     is_first : bool
         Whether it belongs to the first design, chosen for its distance to what is known.
     is_reported : bool
@@ -45,6 +47,7 @@ class Grounds:
     share: float | None
     chance: float
     meets: float | None
+    is_baseline: bool = False
     is_first: bool = False
     rival: float | None = None
     is_reported: bool = False
@@ -92,6 +95,8 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) ->
         return (
             "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this laboratory"
         )
+    if purpose == "replicate" and grounds.is_baseline:
+        return "Replicate: the baseline once more, to tell the level of this laboratory from the noise of a cell"
     if purpose == "replicate" and grounds.rival is not None:
         return (
             f"Replicate: {_figures(grounds.medians, goals)} predicted, among the best so far, and cells of one recipe "
