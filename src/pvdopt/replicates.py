@@ -21,7 +21,7 @@ from pvdopt.search import Choice, Search
 Array = np.ndarray[Any, Any]
 
 #: How many times more than the new recipe a replicate has to teach: one step ahead nothing is seen of what a new recipe
-#: opens up for the steps after it (judgement, tried on the virtual lab and on noise-free functions).
+#: opens up for the steps after it. A judgement (unverified).
 MARGIN = 2.0
 #: Cells with an outcome under which the noise is too little known.
 N_MEASURED = 5
