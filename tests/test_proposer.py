@@ -272,8 +272,8 @@ def test_the_first_design_ends_when_enough_is_seen():
     assert simple(space, [Y]).propose(enough)["acquisition"].notna().all()
 
 
-@pytest.mark.parametrize("n", [1, 2, 4])
-def test_an_informed_campaign_starts_with_a_baseline_if_the_batch_has_room(n):
+@pytest.mark.parametrize(("n", "times"), [(1, 0), (2, 0), (4, 2), (8, 3)])
+def test_an_informed_campaign_starts_with_a_baseline_if_the_batch_has_room(n, times):
     space = SearchSpace([Continuous("thickness_um", 0.1, 5.0, log=True)])
     objectives = [Objective("capacity")]
     best = FixedModels(
@@ -289,7 +289,11 @@ def test_an_informed_campaign_starts_with_a_baseline_if_the_batch_has_room(n):
     assert batch["purpose"].tolist().count("baseline") == (1 if n >= 3 else 0)
     assert batch["capacity"].notna().all()
     if n >= 3:
+        alike = batch["thickness_um"] == batch["thickness_um"].iloc[0]
+        assert batch["purpose"][alike].tolist() == ["baseline"] + ["replicate"] * (times - 1)
         assert batch["thickness_um"].iloc[0] == pytest.approx(1.0, rel=0.01)
+        from_stock = proposer.propose(None, n, candidates=space.frame([{"thickness_um": k / 10} for k in range(1, 30)]))
+        assert from_stock.index.is_unique
         again = proposer.propose(None, n, space.frame([{"thickness_um": 2.0}]))
         assert "baseline" not in set(again["purpose"])
 

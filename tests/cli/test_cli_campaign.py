@@ -113,8 +113,10 @@ def test_three_rounds(run: Any, tmp_path: Path) -> None:
     assert run("retrain").code == 0
     second = json.loads(run("suggest", "-n", 4, "--json").out)
     assert [cell["id"] for cell in second["proposals"]] == ["P005", "P006", "P007", "P008"]
-    recipes = [tuple(cell["recipe"].items()) for cell in (*first["proposals"], *second["proposals"])]
-    assert len(set(recipes)) == 8
+    both = [*first["proposals"], *second["proposals"]]
+    # Nothing is proposed again but what says that it is a replicate, as the second cell of the baseline does.
+    new = [tuple(cell["recipe"].items()) for cell in both if cell["purpose"] != "replicate"]
+    assert len(set(new)) == len(new) == 7
     assert run("record", "P002", "retention=0.86").code == 0
     assert run("record", "-", stdin="id,capacity [uAh/cm2/um],retention [%]\nP005,47,90\n").code == 0
     assert run("fail", "P006", "--class", "delaminated", "--stage", "anneal").code == 0

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pvdopt.objectives import Objective
 
 
+#: A setting that moves an outcome by less than this share of it is left out of what drives a proposal.
+LEAST_TOLD = 0.01
 #: What the words of `predict` are.
 PREDICT = "[FOLDER | FILE.toml] FILE | NAME=VALUE ..."
 
@@ -154,23 +156,29 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
 
 def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Suggestion) -> None:
     """Print which settings make the proposals differ from the best so far, the two that matter most each."""
-    if not any(suggestion.drivers):
-        return
-    output.print_line("\nWhat drives it, by predicted medians (more: pvdopt explain ID)", style="bold")
+    told: dict[str, list[str]] = {}
+    for label, driven, row in zip(labels, suggestion.drivers, output.to_rows(suggestion.frame), strict=False):
+        words = "" if driven is None else _driven_words(campaign, driven, row)
+        if driven is not None and words:
+            told.setdefault(f"against {driven.against}: {words}", []).append(label)
+    if told:
+        output.print_line("\nWhat drives it, by predicted medians (more: pvdopt explain ID)", style="bold")
+        output.print_items([(", ".join(alike), words) for words, alike in told.items()])
+
+
+def _driven_words(campaign: Campaign, driven: Driven, row: Mapping[str, Any]) -> str:
+    """Return how each outcome differs and by which settings, leaving out what hardly moves."""
     units = {objective.name: objective.unit for objective in campaign.objectives}
-    items = []
-    for label, driven in zip(labels, suggestion.drivers, strict=True):
-        if driven is None:
-            continue
-        texts = []
-        for outcome, whole in driven.differs.items():
-            parts = sorted(driven.contributions, key=lambda part: -abs(part.adds[outcome]))[:2]
-            told = ", ".join(_driver(driven, part, outcome) for part in parts if part.adds[outcome])
+    texts = []
+    for outcome, whole in driven.differs.items():
+        least = LEAST_TOLD * abs(float(row.get(outcome) or 0.0))
+        parts = sorted(driven.contributions, key=lambda part: -abs(part.adds[outcome]))[:2]
+        parts = [part for part in parts if abs(part.adds[outcome]) > least]
+        if parts:
             unit = units.get(outcome)
             amount = f"{whole:+.2g}{'' if unit in (None, '', '1') else f' {unit}'}"
-            texts.append(f"{outcome} {amount}{f': {told}' if told else ''}")
-        items.append((label, f"against {driven.against}: {'; '.join(texts)}"))
-    output.print_items(items)
+            texts.append(f"{outcome} {amount}: {', '.join(_driver(driven, part, outcome) for part in parts)}")
+    return "; ".join(texts)
 
 
 def _driver(driven: Driven, part: Contribution, outcome: str) -> str:
