@@ -6,7 +6,7 @@ import pandas as pd
 from pvdopt.evidence import Evidence
 from pvdopt.objectives import Objective
 from pvdopt.observed import check_observed, known_columns, known_recipes, row_digests, sort_out
-from pvdopt.space import Between, Categorical, Exclude, SearchSpace, Stepped
+from pvdopt.space import Between, Categorical, Continuous, Exclude, SearchSpace, Stepped
 
 SPACE = SearchSpace(
     [Stepped("bias_v", -100.0, 0.0, step=10.0), Categorical("anneal_kind", choices=["none", "furnace"])],
@@ -50,6 +50,56 @@ def test_cells_are_sorted_by_what_they_say():
     assert sorted(known.expected["bias_v"]) == [-80.0, -20.0, -10.0]
     assert sorted(known.tried["bias_v"]) == [-90.0, -80.0, -50.0, -20.0, -10.0, 0.0]
     assert len(known.keys) == 6
+
+
+def many(n=2500):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(n).round(4), "b": rng.random(n).round(4)})
+    return frame.assign(gloss=4.0 * frame["a"] + 0.1 * rng.standard_normal(n), haze=4.0 * (1.0 - frame["a"]) ** 2)
+
+
+PLANE = SearchSpace([Continuous("a", low=0.0, high=1.0), Continuous("b", low=0.0, high=1.0)])
+
+
+def test_many_cells_stand_in_one_order_whatever_order_they_came_in():
+    told, goals = many(), [Objective("gloss"), Objective("haze")]
+    first = check_observed(told, PLANE, goals, None)
+    shuffled = told.sample(frac=1.0, random_state=1)[["haze", "b", "gloss", "a"]].assign(outcome_class=None)
+    second = check_observed(shuffled, PLANE, goals, None)
+    pd.testing.assert_frame_equal(first, second[first.columns])
+    assert row_digests(first) == row_digests(second)
+    exchanged = told.rename(columns={"gloss": "haze", "haze": "gloss"})
+    assert not set(row_digests(told)) & set(row_digests(exchanged))
+
+
+def keys_of(recipes):
+    return set(PLANE.keys(recipes))
+
+
+def test_of_many_cells_the_best_measured_are_promising():
+    told = many()
+    one = [Objective("gloss")]
+    known = sort_out(check_observed(told.drop(columns="haze"), PLANE, one, None), PLANE.frame([]), PLANE, one)
+    assert len(known.measured) > 2400
+    assert 1000 <= len(known.promising) <= 1500
+    assert keys_of(told.nlargest(900, "gloss")) <= keys_of(known.promising)
+    two = [Objective("gloss"), Objective("haze", maximize=False)]
+    known = sort_out(check_observed(told, PLANE, two, None), PLANE.frame([]), PLANE, two)
+    assert keys_of(told.nlargest(50, "gloss")) | keys_of(told.nsmallest(50, "haze")) <= keys_of(known.promising)
+
+
+def test_of_many_cells_those_that_break_a_constraint_come_last():
+    told = many().drop(columns="haze")
+    told["strength"] = np.where(told["a"] < 0.6, 1.0, 0.0)
+    goals = [Objective("gloss"), Objective("strength", maximize=None, threshold=0.5)]
+    known = sort_out(check_observed(told, PLANE, goals, None), PLANE.frame([]), PLANE, goals)
+    strong = told[told["strength"] == 1.0].nlargest(900, "gloss")
+    assert keys_of(strong) <= keys_of(known.promising)
+
+
+def test_few_cells_are_all_promising():
+    known = sorted_out()
+    pd.testing.assert_frame_equal(known.promising, known.measured)
 
 
 def test_replicates_are_one_recipe():

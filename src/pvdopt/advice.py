@@ -152,8 +152,9 @@ def _expect(
     meets = log_chance_to_meet(predictions, limits) >= np.log(0.5)
     if not meets.any():
         return None
-    made = made[meets].reset_index(drop=True)
-    predictions = models.predict(made)
+    if not meets.all():
+        made = made[meets].reset_index(drop=True)
+        predictions = models.predict(made)
     best = np.flatnonzero(is_non_dominated(signed_medians(predictions, goals)))[:40]
     noise = noise_of_best(models.predict(made.iloc[best]), goals, reference)
     together = pd.concat([made.iloc[best], batch[names]], ignore_index=True)

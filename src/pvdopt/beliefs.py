@@ -116,6 +116,10 @@ class Beliefs:
 
     def data_fingerprint(self) -> str:
         """Return a hash over own and reported cells: the same data, the same fingerprint."""
+        return self._data_fingerprint
+
+    @cached_property
+    def _data_fingerprint(self) -> str:
         told = self.observed.sort_index()
         names = sorted(told.columns)
         digest = hashlib.sha256("\0".join(names).encode())

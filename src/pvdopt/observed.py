@@ -16,6 +16,7 @@ import pandas as pd
 from pvdopt.columns import column
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
 from pvdopt.space import Categorical, SearchSpace
+from pvdopt.surrogates import is_large
 from pvdopt.usability import PROCESS_FAILURES, outcome_classes
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ Array = np.ndarray[Any, Any]
 
 #: Readings of a reported cell that leaves settings open.
 N_READINGS = 16
+
+#: Of a large table, cells that may be the best: so many by what was measured, and so many spread evenly over all. Of
+#: 100,000 simulated cells of wafers, the 83 best by prediction were all among them (studies/scale).
+N_BY_VALUE, N_SPREAD = 1000, 500
+#: Weightings of several objectives by which cells are ranked for that, beside each objective alone.
+N_WEIGHTINGS = 16
 
 #: Columns beside parameters and outcomes that say where a row comes from.
 LABELS = ("outcome_class", "source", "run", "sample")
@@ -115,9 +122,28 @@ def _numbers(values: pd.Series, name: str, what: str) -> pd.Series:
 
 def row_digests(frame: pd.DataFrame) -> list[str]:
     """Return for each row a digest of the values it holds, whatever the order of columns."""
+    if is_large(len(frame)):
+        return _quick_digests(frame)
     columns = [_texts(str(c), frame[c]) for c in sorted(map(str, frame.columns))]
     rows = zip(*columns, strict=True) if columns else [()] * len(frame)
     return [hashlib.sha256("\n".join(filter(None, row)).encode()).hexdigest() for row in rows]
+
+
+def _quick_digests(frame: pd.DataFrame) -> list[str]:
+    """Return much the same column by column: 64 bits, in a small part of the time."""
+    total = np.zeros(len(frame), dtype=np.uint64)
+    for name in frame.columns:
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            told = values.to_numpy(dtype=float, na_value=np.nan)
+        else:
+            told = np.array([_text(v) for v in values.to_numpy(dtype=object)], dtype=object)
+        salt = np.frombuffer(hashlib.sha256(str(name).encode()).digest()[:8], dtype=np.uint64)
+        # What is not known adds nothing, so that an empty column is the same as none. Hashed once more with the name:
+        # plain sums could not tell two columns whose values were exchanged.
+        mixed = pd.util.hash_array(pd.util.hash_array(told) ^ salt)
+        total += np.where(pd.isna(values).to_numpy(), np.uint64(0), mixed)
+    return [f"{digest:016x}" for digest in total.tolist()]
 
 
 def _texts(name: str, values: pd.Series) -> list[str]:
@@ -125,7 +151,7 @@ def _texts(name: str, values: pd.Series) -> list[str]:
     if values.dtype == float:
         # Much the same as below, and ten times as quick for the many numbers of a large table.
         return [f"{name}={v!r}" if v == v else "" for v in values.tolist()]
-    return [f"{name}={text}" if (text := _text(v)) else "" for v in values]
+    return [f"{name}={text}" if (text := _text(v)) else "" for v in values.to_numpy(dtype=object)]
 
 
 def _text(value: object) -> str:
@@ -144,6 +170,8 @@ class Known:
         Everything that was made or is to be made; a laboratory's mishap does not count as tried.
     measured : DataFrame
         Allowed recipes with an outcome from a usable cell.
+    promising : DataFrame
+        Those of them that may be the best: all, unless they are so many that predicting each takes too long.
     expected : DataFrame
         Allowed recipes with an outcome still to come: pending ones, and cells not measured completely.
     keys : set
@@ -152,6 +180,7 @@ class Known:
 
     tried: pd.DataFrame
     measured: pd.DataFrame
+    promising: pd.DataFrame
     expected: pd.DataFrame
     keys: frozenset[Hashable]
 
@@ -166,10 +195,16 @@ def sort_out(table: pd.DataFrame, pending: pd.DataFrame, space: SearchSpace, obj
     usable = (classes == "ok") & space.is_allowed(settable)
     some, every = np.isfinite(values).any(axis=1), np.isfinite(values).all(axis=1)
     tried = pd.concat([settable[classes != "lab_error"], to_come], ignore_index=True)
+    made = settable[usable & some]
+    measured = _distinct(space, made)
+    promising = measured
+    if is_large(len(measured)):
+        promising = _distinct(space, made.iloc[_promising_rows(values[usable & some], objectives)])
     waiting = pd.concat([settable[usable & ~every], to_come[space.is_allowed(to_come)]], ignore_index=True)
     return Known(
         tried=tried,
-        measured=_distinct(space, settable[usable & some]),
+        measured=measured,
+        promising=promising,
         expected=_distinct(space, waiting),
         keys=frozenset(space.keys(tried)),
     )
@@ -178,6 +213,36 @@ def sort_out(table: pd.DataFrame, pending: pd.DataFrame, space: SearchSpace, obj
 def _distinct(space: SearchSpace, recipes: pd.DataFrame) -> pd.DataFrame:
     first = ~pd.Series(space.keys(recipes), dtype=object).duplicated().to_numpy()
     return recipes[first].reset_index(drop=True)
+
+
+def _promising_rows(values: Array, objectives: Sequence[Objective]) -> Array:
+    """Return which of many cells may be the best: those that were measured so, and some spread evenly over all.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_objectives)
+        As measured, NaN where not.
+    """
+    n = len(values)
+    # A missing outcome stands in the middle.
+    ranks = np.full((n, len(objectives)), 0.5)
+    breaks = np.zeros(n, dtype=bool)
+    for j, o in enumerate(objectives):
+        seen = np.flatnonzero(np.isfinite(values[:, j]))
+        ranks[seen[np.argsort(o.sign * values[seen, j], kind="stable")], j] = np.arange(1, len(seen) + 1) / len(seen)
+        if o.is_constraint:
+            breaks |= values[:, j] < float(o.threshold or 0.0)
+    goals = ranks[:, [j for j, o in enumerate(objectives) if not o.is_constraint]]
+    m = goals.shape[1]
+    weights = np.eye(m)
+    if m > 1:
+        # The least weighted rank finds points between the ends of a front, however it is bent.
+        weights = np.vstack([weights, np.random.default_rng(0).dirichlet(np.ones(m), N_WEIGHTINGS)])
+    rows = [np.linspace(0, n - 1, N_SPREAD).astype(int)]
+    for weight in weights:
+        score = (goals / np.maximum(weight, 1e-3)).min(axis=1)
+        rows.append(np.lexsort((-score, breaks))[: N_BY_VALUE // len(weights)])
+    return np.unique(np.concatenate(rows))
 
 
 def known_recipes(space: SearchSpace, evidence: Evidence | None) -> pd.DataFrame:

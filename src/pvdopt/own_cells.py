@@ -61,8 +61,10 @@ class OwnCells:
     def outcomes(self, cell: CellState) -> dict[str, Outcome]:
         """Return a cell's outcomes, and the capacity per area or per thickness that follows from the other."""
         found = dict(cell.outcomes)
+        if not self.has_evidence:
+            return found
         thickness = self.settings(cell).get("thickness_um")
-        if not self.has_evidence or not isinstance(thickness, (int, float)) or not thickness > 0:
+        if not isinstance(thickness, (int, float)) or not thickness > 0:
             return found
         for name, other, factor in (
             ("areal_capacity", "capacity", float(thickness)),

@@ -286,7 +286,7 @@ class Proposer:
     def _achieved(self, search: Search, models: Models) -> pd.DataFrame:
         """Return the recipes to improve on: those measured, or before any the best reported ones as predicted here."""
         if len(search.known.measured) or not self.is_informed or not self.goals:
-            return search.known.measured
+            return search.known.promising
         reported = known_recipes(self.space, self.evidence)
         if not len(reported):
             return reported
@@ -315,7 +315,7 @@ class Proposer:
         """
         table = check_observed(observed, self.space, self.objectives, self.evidence)
         known = sort_out(table, self.space.frame([]), self.space, self.objectives)
-        recipes = known.measured if len(known.measured) else known_recipes(self.space, self.evidence)
+        recipes = known.promising if len(known.promising) else known_recipes(self.space, self.evidence)
         if len(recipes) == 0:
             return recipes.assign(**{o.name: np.zeros(0) for o in self.objectives})
         predictions = self._make_models().fit(table).predict(recipes)

@@ -301,10 +301,14 @@ class SearchSpace:
         columns = []
         for p in self.parameters:
             if isinstance(p, Categorical):
-                columns.append([None if v is None or v != v else v for v in recipes[p.name]])
+                stated = recipes[p.name].to_numpy(dtype=object)
+                columns.append([None if v is None or v != v else v for v in stated])
             else:
                 values = p.key(recipes[p.name].to_numpy(dtype=float, na_value=np.nan))
-                columns.append([None if v != v else int(v) for v in values])
+                if np.isfinite(values).all() and (np.abs(values) < 2.0**62).all():
+                    columns.append(values.astype(np.int64).tolist())
+                else:
+                    columns.append([None if v != v else int(v) for v in values])
         return list(zip(*columns, strict=True)) if columns else []
 
     def n_settings(self, at_most: int = 1_000_000) -> int | None:

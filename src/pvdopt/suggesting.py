@@ -270,7 +270,7 @@ def _advise(beliefs: Beliefs, own: OwnCells, frame: pd.DataFrame) -> Advice:
         beliefs.fitted(),
         objectives,
         reference,
-        known.measured,
+        known.promising,
         frame,
         n_own=n_own,
         hours=None if hours is None else hours["total"],

@@ -155,7 +155,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> Array:
 def _texts(frame: pd.DataFrame, name: str, default: str = "") -> NDArray[np.object_]:
     if name not in frame.columns:
         return np.full(len(frame), default, dtype=object)
-    return np.array([v if isinstance(v, str) and v else default for v in frame[name]], dtype=object)
+    stated = frame[name].to_numpy(dtype=object)
+    return np.array([v if isinstance(v, str) and v else default for v in stated], dtype=object)
 
 
 def usable(frame: pd.DataFrame) -> NDArray[np.bool_]:

@@ -182,4 +182,6 @@ def outcome_classes(observed: pd.DataFrame) -> Array:
     """Return the outcome class of each cell, ``ok`` where none is stated; shape (n,)."""
     if "outcome_class" not in observed.columns:
         return np.full(len(observed), "ok", dtype=object)
-    return np.array([v if isinstance(v, str) and v else "ok" for v in observed["outcome_class"]], dtype=object)
+    # As objects at once: a column of texts hands out one by one slowly.
+    stated = observed["outcome_class"].to_numpy(dtype=object)
+    return np.array([v if isinstance(v, str) and v else "ok" for v in stated], dtype=object)

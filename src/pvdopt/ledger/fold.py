@@ -129,7 +129,9 @@ class Cell:
                 self._correct(change, fact)
 
     def _label(self, says: Mapping[str, Any]) -> None:
-        self.labels.update({name: says[name] for name in LABELS if says.get(name)})
+        for name in LABELS:
+            if said := says.get(name):
+                self.labels[name] = said
 
     def _correct(self, change: Mapping[str, Any], fact: Fact) -> None:
         name, new = change["name"], change["new"]
@@ -172,29 +174,28 @@ class Cell:
         return "made" if self.is_recorded else "proposed"
 
     def freeze(self, asked: Collection[str], discarded_runs: Collection[str]) -> CellState:
-        """Return the cell as it stands now."""
-        now = self.copy()
+        """Return the cell as it stands self."""
         return CellState(
-            id=now.id,
-            kind=now.kind,
-            recipe=now.recipe,
-            executed=now.executed,
-            outcomes=now.outcomes,
-            outcome_class=now.outcome_class,
-            status=now.status(asked, discarded_runs),
-            predicted=now.predicted,
-            purpose=now.proposal.get("purpose"),
-            reason=now.proposal.get("reason"),
-            proposal=dict(now.proposal),
-            run=now.run,
-            sample=now.labels.get("sample") or now.proposal.get("sample"),
-            stage=now.labels.get("stage"),
-            cause=now.labels.get("cause"),
-            vetoed=now.vetoed,
-            remarks=tuple(now.remarks),
-            times=now.times,
-            history=tuple(now.history),
-            series=now.series,
+            id=self.id,
+            kind=self.kind,
+            recipe=dict(self.recipe),
+            executed=dict(self.executed),
+            outcomes=dict(self.outcomes),
+            outcome_class=self.outcome_class,
+            status=self.status(asked, discarded_runs),
+            predicted=dict(self.predicted),
+            purpose=self.proposal.get("purpose"),
+            reason=self.proposal.get("reason"),
+            proposal=dict(self.proposal),
+            run=self.run,
+            sample=self.labels.get("sample") or self.proposal.get("sample"),
+            stage=self.labels.get("stage"),
+            cause=self.labels.get("cause"),
+            vetoed=self.vetoed,
+            remarks=tuple(self.remarks),
+            times=dict(self.times),
+            history=tuple(self.history),
+            series=self.series,
         )
 
 
@@ -252,8 +253,9 @@ class Fold:
             for cell in cells:
                 highest[cell.kind] = max(highest.get(cell.kind, 0), int(cell.id[1:]))
             found = _Survey(
-                dict.fromkeys(name for c in cells for name in (*c.recipe, *c.executed)),
-                dict.fromkeys(name for c in cells for name in c.outcomes),
+                # Most cells name the same ones: look at each list of names once.
+                dict.fromkeys(n for names in dict.fromkeys((*c.recipe, *c.executed) for c in cells) for n in names),
+                dict.fromkeys(n for names in dict.fromkeys(tuple(c.outcomes) for c in cells) for n in names),
                 highest,
             )
             self._surveyed = (self.n_facts, found)
@@ -267,7 +269,8 @@ class Fold:
         DataInvalid
             If the fact is of unknown kind or form, or tells of an unknown cell; only an altered ledger has such.
         """
-        faults = [Problem(fault, row=f"fact {fact.seq}") for fault in find_faults(fact)]
+        found = find_faults(fact)
+        faults = [Problem(fault, row=f"fact {fact.seq}") for fault in found] if found else []
         creates = fact.kind in ("proposed", "added")
         if fact.cell is not None and not faults and creates == (fact.cell in self.cells):
             place = f"fact {fact.seq}"

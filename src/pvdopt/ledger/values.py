@@ -93,6 +93,9 @@ def to_scalar(raw: object) -> Scalar:
     ValueError
         If it is none of finite number, text, truth value or None.
     """
+    if type(raw) is float and math.isfinite(raw):
+        # What nearly every value is; the questions below take ten times as long.
+        return raw
     if raw is None or isinstance(raw, bool):
         return raw
     if isinstance(raw, str):
