@@ -163,7 +163,7 @@ class Cell:
 
     def status(self, asked: Collection[str], discarded_runs: Collection[str]) -> Status:
         """Return where the cell stands, given the outcomes that were asked for."""
-        if not self.runs.isdisjoint(discarded_runs):
+        if discarded_runs and not self.runs.isdisjoint(discarded_runs):
             return "discarded"
         if self.vetoed is not None:
             return "vetoed"
@@ -300,7 +300,7 @@ class Fold:
         elif fact.kind in ("proposed", "added"):
             self.cells[fact.cell] = Cell(
                 id=fact.cell,
-                kind=cast(Literal["proposed", "added"], fact.kind),
+                kind=cast("Literal['proposed', 'added']", fact.kind),
                 recipe=dict(says["recipe"]),
                 proposal=dict(says) if fact.kind == "proposed" else {},
                 predicted=dict(says.get("predicted") or {}),

@@ -67,8 +67,7 @@ class Outcome:
             return raw
         if not isinstance(raw, Mapping):
             return cls(_as_float(raw))
-        strangers = sorted(str(key) for key in raw if key not in ("value", "qualifier", "sd"))
-        if strangers or "value" not in raw:
+        if not raw.keys() <= {"value", "qualifier", "sd"} or "value" not in raw:
             raise ValueError(f"must carry value, qualifier and sd only, got {sorted(map(str, raw))}")
         sd = raw.get("sd")
         return cls(_as_float(raw["value"]), raw.get("qualifier") or "=", None if sd is None else _as_float(sd))
