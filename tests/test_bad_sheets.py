@@ -245,6 +245,10 @@ DOUBTS = {
         {"retention": 1.2, "capacity": 50},
         "retention: should not exceed 1: it is the capacity after the cycles",
     ),
+    "share-of-percent": (
+        {"retention": 0.0091, "capacity": 50},
+        "retention: should exceed 1.5 %: was a share such as 0.91 written where % are asked for?",
+    ),
     "hot": (
         {"anneal_temperature_c": 950, "capacity": 50},
         "anneal_temperature_c: should not exceed what Pt/Ti/Si stands",

@@ -30,6 +30,8 @@ _CONFIRM = "Confirm it if it is so"
 BEYOND = 0.05
 #: A retention above 1 by more than reading it can explain: some cells do grow at first.
 GROWN = 1.02
+#: A retention up to this is rather a share, up to 1.5, that was written where % are asked for.
+SHARE_OF_PERCENT = 0.015
 _TEMPERATURES = ("anneal_temperature_c", "substrate_temperature_c", "post_anneal_temperature_c")
 
 
@@ -228,9 +230,14 @@ def _check_cycles(new: Mapping[str, Outcome], every: Mapping[str, Outcome], prot
 
 
 def _check_growth(new: Mapping[str, Outcome]) -> Iterator[Problem]:
+    """A retention that grew, or that is so small that it may be a share read as a percentage."""
     if "retention" in new and new["retention"].value > GROWN:
         must = "should not exceed 1: it is the capacity after the cycles over the first"
         yield Problem(must, new["retention"].value, _CONFIRM, column="retention", grade="doubt")
+    if "retention" in new and 0 < new["retention"].value <= SHARE_OF_PERCENT:
+        must = "should exceed 1.5 %: was a share such as 0.91 written where % are asked for?"
+        todo = "Write 91 for 91 % in a column of %, or confirm"
+        yield Problem(must, new["retention"].value, todo, column="retention", grade="doubt")
 
 
 def check_class(word: str | None, outcomes: Mapping[str, Outcome], known: Mapping[str, Outcome]) -> Iterator[Problem]:

@@ -200,9 +200,10 @@ def _print_status(found: Status) -> None:
         items.append(("this lab", f"{level.outcome} {ratio} x what was predicted ({inside})"))
     items += [("this lab", _against_reported(standing)) for standing in found.standing]
     if found.advice is not None:
+        # Advice that results have overtaken may say what is no longer so.
         since = output.count(found.advice_lag, "result")
-        lag = f" ({since} since; `pvdopt suggest` looks again)" if found.advice_lag else ""
-        items.append(("advice", found.advice + lag))
+        before = f"before the last {since}; `pvdopt suggest` looks again: " if found.advice_lag else ""
+        items.append(("advice", before + found.advice))
     output.print_items(items, indent=0)
     if found.pending:
         output.print_line("\nWaiting", style="bold")

@@ -229,6 +229,8 @@ class _Maker:
         unit = "%" if name == "retention" else field.unit or ""
         head = f"{name} [{unit}]" if unit and unit != "1" else name
         hint = vocabulary()[name].meaning if name in vocabulary() else ""
+        if name == "retention":
+            hint = "capacity after the cycles over the first, in %: 91 means that 91 % is left"
         self.parts.append(
             (SheetColumn(head, "number", hint=hint), lambda cell: _outcome(field, cell.outcomes.get(name)))
         )
