@@ -70,6 +70,9 @@ def test_sheets_of_all_forms_are_written_for_what_is_open(run: Any) -> None:
         campaign.add({"speed": 3, "moisture": "dry"})
         campaign.add({"speed": 4, "moisture": "wet"})
     for form in ("xlsx", "csv", "md"):
+        done = run("sheet", f"run.{form}", "--dry-run")
+        assert (done.code, Path(f"run.{form}").exists()) == (0, False)
+        assert "C001, C002" in done.err
         done = run("sheet", f"run.{form}")
         assert (done.code, done.out) == (0, "")
         assert next_command(done.err) == ["record", FOLDER, f"run.{form}"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import Words, open_campaign, take_folder
+from pvdopt.cli.arguments import DryRun, Words, open_campaign, take_folder
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def sheet(
         list[str] | None,
         typer.Option("--cell", metavar="ID", help="Only this cell; repeatable. All that wait for something, else."),
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Write a run sheet of cells that wait for something.
 
@@ -50,7 +51,10 @@ def sheet(
             raise UsageError(
                 f"No cell waits for anything. Propose some:  pvdopt suggest {folder.as_posix()} --sheet {file}"
             )
-        write(campaign, Path(file), laid_out.ids)
+        if dry_run:
+            output.say(f"{file} would be the run sheet of {', '.join(laid_out.ids)}; nothing was written.")
+        else:
+            write(campaign, Path(file), laid_out.ids)
 
 
 def check_sheet(campaign: Campaign, file: Path) -> None:
