@@ -31,6 +31,10 @@ def rig(run: Any, tmp_path: Path) -> str:
 
 
 def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: Any, rig: str) -> None:
+    rehearsed = run("study", "run", "rig", "--budget", 2, "--command", rig, "--dry-run")
+    assert (rehearsed.code, rehearsed.out) == (0, "")
+    assert "would be evaluated by command, 1 at a time, up to 2 evaluations; 0 cells wait already" in rehearsed.err
+    assert json.loads(run("status", "rig", "--json").out)["counts"].get("complete", 0) == 0
     first = run("study", "run", "rig", "--budget", 2, "--command", rig, "--json")
     assert first.code == 0, first.err
     assert json.loads(first.out)["evaluations"] == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, Folder, SamplerName, open_campaign, split_words
+from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Folder, SamplerName, open_campaign, split_words
 from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
@@ -75,6 +75,7 @@ def run(
             "evaluation takes. By default what --timeout and --retries allow, and a minute.",
         ),
     ] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -105,6 +106,14 @@ def run(
     make_loop = partial(SharedLoop, lease_s=lease_s) if share else ClosedLoop
     with open_campaign(folder) as campaign:
         evaluator = _make_evaluator(campaign, command, surrogate, seed, timeout, retries)
+        if dry_run:
+            waiting = output.count(len(campaign.status().pending), "cell")
+            until = " or ".join([*([f"{cells} evaluations"] if cells else []), *([f"{hours:g} h"] if hours else [])])
+            output.say(
+                f"{campaign.name} would be evaluated by {evaluator.name}, {batch} at a time, up to "
+                f"{until or 'the advice to stop'}; {waiting} wait already. Nothing was written."
+            )
+            return
         try:
             with output.progress_bar() as progress:
                 report = make_loop(
