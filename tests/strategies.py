@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from pvdopt.cells import ruled_out_by
+from pvdopt.cells.table import ruled_out_by
 from pvdopt.columns import vocabulary
 from pvdopt.constraints import Between, Constraint, Exclude, Limit, LinearSum
 from pvdopt.materials import cathodes

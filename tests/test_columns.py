@@ -2,7 +2,7 @@
 
 import pytest
 
-from pvdopt.cells import fault_of
+from pvdopt.cells.table import fault_of
 from pvdopt.columns import Column, column, names, vocabulary
 from pvdopt.materials import anodes, cathodes, electrolytes, methods, substrates
 from pvdopt.units import CANONICAL_UNITS

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.config import CampaignConfig, json_schema, load_config, shipped_config, shipped_names
 from pvdopt.config.schema import CathodeOverride, ConfigFile
 from pvdopt.errors import ConfigInvalid

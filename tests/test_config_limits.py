@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.config import CampaignConfig
 
 

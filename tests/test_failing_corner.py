@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pvdopt.choice.proposer import Proposer
 from pvdopt.objectives import Objective
-from pvdopt.proposer import Proposer
 from pvdopt.space import Categorical, Continuous, SearchSpace
 
 Y = Objective("y")

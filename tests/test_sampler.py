@@ -16,11 +16,11 @@ from optuna.testing.pytest_samplers import (
 )
 from optuna.trial import TrialState, create_trial
 
+from pvdopt.choice.proposer import Proposer
 from pvdopt.errors import NothingToPropose
 from pvdopt.evidence import Evidence
 from pvdopt.objectives import Objective, Protocol
 from pvdopt.optuna_coding import FineContinuous, LearnedCoding
-from pvdopt.proposer import Proposer
 from pvdopt.sampler import SurrogateSampler
 from pvdopt.space import Between, Categorical, Continuous, Exclude, SearchSpace, Stepped
 

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvdopt.campaign import Campaign
-    from pvdopt.cell_checks import check_cells
     from pvdopt.cells import CellTable, read_cells, reported_cells
+    from pvdopt.cells.checks import check_cells
+    from pvdopt.choice.proposer import Proposer
+    from pvdopt.choice.runs import HourBudget, Hours, Run
     from pvdopt.closed_loop import ClosedLoop
     from pvdopt.config import CampaignConfig, load_config
     from pvdopt.constraints import Between, Exclude, Limit, LinearSum
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from pvdopt.ledger import Ledger
     from pvdopt.objectives import Objective, Protocol
     from pvdopt.parameters import Categorical, Continuous, Stepped
-    from pvdopt.proposer import Proposer
-    from pvdopt.runs import HourBudget, Hours, Run
     from pvdopt.sampler import SurrogateSampler
     from pvdopt.space import SearchSpace
 
@@ -47,23 +47,23 @@ _HOMES = {
     "Continuous": "parameters",
     "Evidence": "evidence",
     "Exclude": "constraints",
-    "HourBudget": "runs",
-    "Hours": "runs",
+    "HourBudget": "choice.runs",
+    "Hours": "choice.runs",
     "Ledger": "ledger",
     "Limit": "constraints",
     "LinearSum": "constraints",
     "Objective": "objectives",
     "Problem": "errors",
-    "Proposer": "proposer",
+    "Proposer": "choice.proposer",
     "Protocol": "objectives",
     "PvdoptError": "errors",
-    "Run": "runs",
+    "Run": "choice.runs",
     "SearchSpace": "space",
     "Stepped": "parameters",
     "SurrogateEvaluator": "evaluators",
     "SurrogateSampler": "sampler",
     "VirtualLabEvaluator": "evaluators",
-    "check_cells": "cell_checks",
+    "check_cells": "cells.checks",
     "load_config": "config",
     "read_cells": "cells",
     "reported_cells": "cells",

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from pvdopt.campaign import Campaign
+from pvdopt.campaign.progress import Progressed, progress_curve
+from pvdopt.campaign.standing import best_measured
+from pvdopt.choice.runs import HourBudget
 from pvdopt.errors import BudgetSpent, DataInvalid, NothingToPropose, UsageError
 from pvdopt.evaluators import Evaluator, Request
-from pvdopt.progress import Progressed, progress_curve
-from pvdopt.runs import HourBudget
-from pvdopt.standing import best_measured
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pvdopt.campaign_reports import BestCell
+    from pvdopt.campaign.own_cells import OwnCells
+    from pvdopt.campaign.reports import BestCell
     from pvdopt.ledger.state import CellState
-    from pvdopt.own_cells import OwnCells
 
 Progress = Callable[[int, int, str], None]
 Stopped = Literal["budget", "advice", "nothing_to_propose", "evaluator_fails"]

@@ -52,7 +52,7 @@ class Asked:
     space, objectives
         As of the campaign; at least one objective has a direction.
     observed, pending : DataFrame
-        Cells with results, and recipes whose results are to come; see :class:`pvdopt.own_cells.OwnCells`.
+        Cells with results, and recipes whose results are to come; see :class:`pvdopt.campaign.own_cells.OwnCells`.
     fixed : mapping
         Parameters that are set by hand.
     """

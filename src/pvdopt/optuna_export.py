@@ -22,11 +22,11 @@ import optuna
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
 from pvdopt.ledger.engine import DATABASE_ERRORS
 from pvdopt.ledger.state import CellState
 from pvdopt.optuna_coding import DeclaredCoding, distribution_of
-from pvdopt.own_cells import OwnCells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

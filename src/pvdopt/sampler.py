@@ -20,9 +20,10 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from pvdopt.choice.observed import read_recipes
+from pvdopt.choice.proposer import Proposer
 from pvdopt.errors import NothingToPropose
 from pvdopt.objectives import Objective
-from pvdopt.observed import read_recipes
 from pvdopt.optuna_coding import (
     DeclaredCoding,
     Distributions,
@@ -32,7 +33,6 @@ from pvdopt.optuna_coding import (
     distribution_of,
     leave_a_choice,
 )
-from pvdopt.proposer import Proposer
 from pvdopt.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from pvdopt.errors import LedgerBusy, LedgerChanged, UsageError
 from pvdopt.ledger.leases import claim, read_held, release
 
 if TYPE_CHECKING:
+    from pvdopt.campaign.own_cells import OwnCells
     from pvdopt.ledger.ledger import Ledger
-    from pvdopt.own_cells import OwnCells
 
 #: Longest pause before a worker looks again whether there is something to do, in seconds.
 PAUSE_S = 0.3

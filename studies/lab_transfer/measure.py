@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt import physics
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.config import load_config, shipped_config
 from pvdopt.evidence import Evidence
 from pvdopt.surrogates.gaussian_process import GaussianProcess

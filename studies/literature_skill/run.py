@@ -22,9 +22,9 @@ import pandas as pd
 from pvdopt import capacity_prior, physics
 from pvdopt.capacity_prior import CapacityPrior
 from pvdopt.evidence import Evidence
-from pvdopt.skill_figures import draw_skill
-from pvdopt.skill_report import BASELINES, report_skill
-from pvdopt.validation import Skill, held_out, measure_skill
+from pvdopt.skill.figures import draw_skill
+from pvdopt.skill.report import BASELINES, report_skill
+from pvdopt.skill.validation import Skill, held_out, measure_skill
 
 HERE = Path(__file__).parent
 #: Measured in full, and measured once.

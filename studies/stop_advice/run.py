@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pvdopt.acquisition import hypervolume
 from pvdopt.campaign import Campaign
-from pvdopt.candidates import draw_recipes, vary_recipes
+from pvdopt.choice.acquisition import hypervolume
+from pvdopt.choice.candidates import draw_recipes, vary_recipes
 from pvdopt.closed_loop import ClosedLoop
 from pvdopt.config import shipped_config
 from pvdopt.evaluators import VirtualLabEvaluator

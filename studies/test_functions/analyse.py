@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from functions import Problem, problems
 
-from pvdopt.acquisition import hypervolume
+from pvdopt.choice.acquisition import hypervolume
 
 HERE = Path(__file__).parent
 FLOOR, NOTHING = 1e-4, 10.0

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pvdopt.acquisition import hypervolume
 from pvdopt.backtest.measures import (
     acceleration_factor,
     area,
@@ -18,6 +17,7 @@ from pvdopt.backtest.measures import (
     experiments_to,
     progress_of,
 )
+from pvdopt.choice.acquisition import hypervolume
 
 values = st.floats(-5, 5, allow_nan=False)
 

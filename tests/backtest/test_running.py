@@ -12,7 +12,7 @@ from pvdopt.backtest.pools import Pool
 from pvdopt.backtest.running import Plan, Store, run_all, run_once, seed_numbers
 from pvdopt.backtest.strategies import STRATEGIES, check_strategies
 from pvdopt.backtest.summary import summarise
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.config import load_config
 from pvdopt.config.reading import shipped_config
 from pvdopt.errors import DataInvalid

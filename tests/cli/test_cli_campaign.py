@@ -13,7 +13,7 @@ import pytest
 from cli.test_cli_help import HEAVY, loaded_by
 from pvdopt import errors
 from pvdopt.campaign import Campaign
-from pvdopt.campaign_folder import rename_config
+from pvdopt.campaign.folder import rename_config
 from pvdopt.config import shipped_config
 from pvdopt.ledger import Ledger
 

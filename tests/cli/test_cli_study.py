@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pvdopt.campaign_reports import CurvePoint, Evaluation
-from pvdopt.direction import PairCheck, stated_pairs, summarise
-from pvdopt.skill_report import FamilySkill, PermutedControl
-from pvdopt.validation import Coverage, Interval, Skill
+from pvdopt.campaign.reports import CurvePoint, Evaluation
+from pvdopt.skill.direction import PairCheck, stated_pairs, summarise
+from pvdopt.skill.report import FamilySkill, PermutedControl
+from pvdopt.skill.validation import Coverage, Interval, Skill
 
 RIG = """
 import json, sys

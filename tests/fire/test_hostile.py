@@ -31,8 +31,8 @@ from pvdopt.config import load_config, shipped_config
 from pvdopt.errors import ConfigInvalid, DataInvalid, InvalidInput
 from pvdopt.evaluators import CommandEvaluator, Request
 from pvdopt.input_files import MAX_CONFIG, MAX_TABLE
-from pvdopt.series import read_series
-from pvdopt.table_files import read_raw
+from pvdopt.lab_tables.series import read_series
+from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.units import CANONICAL_UNITS, UnknownUnitError, convert, parse_quantity
 
 INPUTS = int(os.environ.get("PVDOPT_INPUTS", "20"))
@@ -340,7 +340,7 @@ def test_the_largest_table_allowed_stays_within_memory(tmp_path: Path) -> None:
     script = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2_500_000_000, 2_500_000_000))\n"
-        "from pvdopt.table_files import read_raw\n"
+        "from pvdopt.lab_tables.table_files import read_raw\n"
         "from pvdopt.errors import DataInvalid\n"
         "try: print(len(read_raw(sys.argv[1]).rows))\n"
         "except DataInvalid as error: print(error)\n"

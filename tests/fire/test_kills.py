@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from zygote import Ended, Zygote
 
-from pvdopt.campaign_folder import find_ledger
-from pvdopt.exchange import EXPORTED
+from pvdopt.campaign.exchange import EXPORTED
+from pvdopt.campaign.folder import find_ledger
 from pvdopt.ledger import Fact, Ledger
 
 FOLDER = Path("studies") / "plain"

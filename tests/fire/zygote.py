@@ -152,12 +152,6 @@ def _wait(pid: int, start: float, kill_after: float | None, watch: str | None) -
 
 
 def _serve() -> None:
-    import pvdopt.campaign
-    import pvdopt.cli.app
-    import pvdopt.ledger.copies
-    import pvdopt.proposer
-    import pvdopt.standing
-    import pvdopt.suggesting  # noqa: F401
 
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)

@@ -7,6 +7,7 @@ import pytest
 
 from pvdopt.evidence import KNOWN_OUTCOMES, Evidence
 from pvdopt.objectives import Protocol
+from pvdopt.skill.validation import FACTOR_LIMITS
 from pvdopt.surrogates import SPECIFICATIONS
 from pvdopt.surrogates.calibration import (
     PROBABILITY,
@@ -18,7 +19,6 @@ from pvdopt.surrogates.calibration import (
     shipped,
     write_literature_prior,
 )
-from pvdopt.validation import FACTOR_LIMITS
 
 
 @pytest.fixture(scope="module")

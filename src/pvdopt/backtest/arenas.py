@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from pvdopt.acquisition import hypervolume, is_non_dominated
 from pvdopt.backtest.pools import Pool, signed_goals
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.acquisition import hypervolume, is_non_dominated
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.evidence import Evidence
 from pvdopt.objectives import Objective
 from pvdopt.space import Categorical, SearchSpace

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pvdopt.acquisition import hypervolume
+from pvdopt.choice.acquisition import hypervolume
 
 Array = np.ndarray[Any, Any]
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.acquisition import hypervolume
-from pvdopt.cells import closest
+from pvdopt.cells.table import closest
+from pvdopt.choice.acquisition import hypervolume
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.lab_tables.table_files import read_raw
+from pvdopt.lab_tables.text_table import RawTable, Unreadable, unguard
 from pvdopt.objectives import Objective
 from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
-from pvdopt.table_files import read_raw
-from pvdopt.text_table import RawTable, Unreadable, unguard
 
 if TYPE_CHECKING:
-    from pvdopt.own_cells import OwnCells
+    from pvdopt.campaign.own_cells import OwnCells
 
 Array = np.ndarray[Any, Any]
 

@@ -19,7 +19,7 @@ import pandas as pd
 from pvdopt.backtest.arenas import Arena, LabArena
 from pvdopt.backtest.measures import progress_of
 from pvdopt.backtest.strategies import choose
-from pvdopt.candidates import draw_recipes
+from pvdopt.choice.candidates import draw_recipes
 from pvdopt.errors import DataInvalid, NothingToPropose, Problem
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from pvdopt.backtest.arenas import Arena, PoolArena
 from pvdopt.backtest.pools import Pool
-from pvdopt.beliefs import Beliefs
-from pvdopt.candidates import draw_recipes
+from pvdopt.campaign.beliefs import Beliefs
+from pvdopt.choice.candidates import draw_recipes
 
 #: What each strategy is, for help and reports.
 STRATEGIES: dict[str, str] = {
@@ -98,7 +98,7 @@ def _snap(pool: Pool, asked: pd.DataFrame, taken: Sequence[int]) -> int:
 
 def check_strategies(names: Sequence[str], n_goals: int) -> list[str]:
     """Return sentences about names that are no strategies, or cannot take so many goals."""
-    from pvdopt.cells import closest
+    from pvdopt.cells.table import closest
 
     told = [
         f"{name!r} is no strategy; there are {', '.join(STRATEGIES)}. {closest(name, list(STRATEGIES))}".strip()

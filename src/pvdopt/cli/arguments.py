@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from pvdopt.campaign_folder import CONFIG_FILE
+from pvdopt.campaign.folder import CONFIG_FILE
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pvdopt.campaign_folder import CONFIG_FILE, rename_config
+from pvdopt.campaign.folder import CONFIG_FILE, rename_config
 from pvdopt.cli import output
 from pvdopt.cli.arguments import STUDIES, DryRun
 from pvdopt.errors import UsageError
@@ -91,7 +91,7 @@ def init(
 
 def _go_on(export: Path, folder: Path, dry_run: bool) -> None:
     from pvdopt.campaign import Campaign
-    from pvdopt.exchange import read_export
+    from pvdopt.campaign.exchange import read_export
 
     if dry_run:
         _, facts = read_export(export)
@@ -206,7 +206,7 @@ def _ask(given: dict[str, str]) -> Answers:
 
 def _prompt(name: str, question: str, default: str, is_list: bool) -> str:
     """Ask until every word of the answer is known."""
-    from pvdopt.cells import closest
+    from pvdopt.cells.table import closest
     from pvdopt.config.draft import choices_of
 
     choices = choices_of(name)

@@ -25,8 +25,7 @@ from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign import BestCell, Budget, Status
-    from pvdopt.campaign_reports import LabStanding, PendingCell
+    from pvdopt.campaign.reports import BestCell, Budget, LabStanding, PendingCell, Status
 
 
 #: What the words of `export` are.

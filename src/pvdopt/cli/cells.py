@@ -123,7 +123,7 @@ def check(
     Looks at units, ranges, theory and contradictions; exit code 3 if anything is wrong. An error must be corrected. A
     doubt is unlikely and may yet be so; a note in the row settles it.
     """
-    from pvdopt.cell_checks import check_cells, unexplained
+    from pvdopt.cells.checks import check_cells, unexplained
 
     table = _read(file)
     found = check_cells(table.frame, table.source)
@@ -179,7 +179,7 @@ def import_cells(
     its id, or else one of the lab's own with its whole recipe.
     """
     from pvdopt.cli.results import print_report
-    from pvdopt.column_mapping import make_mapping
+    from pvdopt.lab_tables.column_mapping import make_mapping
 
     folder, (file,) = take_folder(words, 1, "[FOLDER] FILE")
     stray, held = split_words(constants or [])
@@ -203,7 +203,7 @@ def _read(file: Path | None) -> CellTable:
 
 def _cell_of(table: CellTable, id_: str) -> dict[str, Any]:
     """Return what a cell states, by column."""
-    from pvdopt.cells import closest
+    from pvdopt.cells.table import closest
 
     frame = table.accepted()
     if id_ not in frame.index:
@@ -214,7 +214,7 @@ def _cell_of(table: CellTable, id_: str) -> dict[str, Any]:
 
 
 def _known_column(name: str) -> str:
-    from pvdopt.cells import closest
+    from pvdopt.cells.table import closest
     from pvdopt.columns import vocabulary
 
     if name not in vocabulary() or name == "id":
@@ -225,7 +225,7 @@ def _known_column(name: str) -> str:
 
 def _known_level(frame: pd.DataFrame, name: str, value: str) -> str:
     """Return the level a word means, whatever its case."""
-    from pvdopt.cells import closest
+    from pvdopt.cells.table import closest
 
     levels = sorted(set(frame[name].dropna()))
     for level in levels:
@@ -236,7 +236,7 @@ def _known_level(frame: pd.DataFrame, name: str, value: str) -> str:
 
 
 def _draw(table: CellTable, path: Path) -> None:
-    from pvdopt.cell_figure import closing_figure, draw_closing_figure
+    from pvdopt.cells.figure import closing_figure, draw_closing_figure
 
     figure = closing_figure(table.accepted())
     draw_closing_figure(figure, path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pvdopt.campaign_folder import CONFIG_FILE
+from pvdopt.campaign.folder import CONFIG_FILE
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, find_folder, is_config, unit_of
 from pvdopt.errors import ConfigInvalid

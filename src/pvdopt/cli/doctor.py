@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from pvdopt.campaign_folder import CONFIG_FILE, find_ledger
+from pvdopt.campaign.folder import CONFIG_FILE, find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import STUDIES, AsJson, Folder, find_folder
 from pvdopt.errors import PvdoptError
@@ -135,7 +135,7 @@ def _campaigns(folder: str | None) -> list[Path]:
 
 def _campaign(folder: Path) -> Iterator[Finding]:
     """Look at a campaign's file, its record and the models that are kept of it."""
-    from pvdopt.campaign_folder import MODELS_FOLDER, require_campaign
+    from pvdopt.campaign.folder import MODELS_FOLDER, require_campaign
     from pvdopt.config import load_config
     from pvdopt.ledger import Ledger
 

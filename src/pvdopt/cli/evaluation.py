@@ -12,10 +12,10 @@ from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, open_target
 
 if TYPE_CHECKING:
-    from pvdopt.campaign_reports import CurvePoint, Evaluation
-    from pvdopt.direction import DirectionSummary, PairCheck
-    from pvdopt.skill_report import FamilySkill, PermutedControl
-    from pvdopt.validation import Interval, Skill
+    from pvdopt.campaign.reports import CurvePoint, Evaluation
+    from pvdopt.skill.direction import DirectionSummary, PairCheck
+    from pvdopt.skill.report import FamilySkill, PermutedControl
+    from pvdopt.skill.validation import Interval, Skill
 
 #: Word that asks for every model a campaign chooses among.
 ALL = "all"
@@ -78,7 +78,7 @@ def evaluate(
     else:
         _print_evaluation(found, skills, details)
     if figures is not None:
-        from pvdopt.skill_figures import draw_skill
+        from pvdopt.skill.figures import draw_skill
 
         for path in draw_skill(found.frame, found.skills, figures):
             output.say(f"wrote {path.as_posix()}")
@@ -165,7 +165,7 @@ def _skill_column(skill: Skill, less: Skill | None) -> dict[str, str]:
 
 
 def _say_differences(skill: Skill) -> None:
-    from pvdopt.skill_report import BASELINES, say_difference
+    from pvdopt.skill.report import BASELINES, say_difference
 
     told = [say_difference(skill.against[name], name) for name in BASELINES if name in skill.against]
     if skill.specification not in BASELINES and told:

@@ -14,7 +14,7 @@ from pvdopt.cli.proposals import share_lines
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.explaining import Explanation, SliceRow
+    from pvdopt.campaign.explaining import Explanation, SliceRow
 
 #: What the words of `explain` are.
 EXPLAIN = "[FOLDER | FILE.toml] ID | NAME=VALUE ..."
@@ -51,13 +51,13 @@ def explain(
     with open_target(plain[0] if plain else None) as campaign:
         found = campaign.explain(asked, against)
     if figure is not None:
-        from pvdopt.explain_figure import draw_explanation
+        from pvdopt.campaign.explain_figure import draw_explanation
 
         draw_explanation(found, figure)
     if form == "json":
         output.print_json(found)
     elif form == "csv":
-        from pvdopt.explaining import SLICE_COLUMNS, slice_rows
+        from pvdopt.campaign.explaining import SLICE_COLUMNS, slice_rows
 
         output.print_csv(slice_rows(found), SLICE_COLUMNS)
     else:
@@ -68,7 +68,7 @@ def explain(
 
 
 def _print_explanation(found: Explanation) -> None:
-    from pvdopt.explain_figure import outcome_label
+    from pvdopt.campaign.explain_figure import outcome_label
 
     output.print_line(found.id or "This recipe", style="bold")
     settings = ", ".join(
@@ -112,7 +112,7 @@ def _print_alternatives(found: Explanation) -> None:
 
 
 def _print_contributions(found: Explanation) -> None:
-    from pvdopt.explain_figure import change_words
+    from pvdopt.campaign.explain_figure import change_words
 
     output.print_line(f"\nWhat each setting adds to the median, against {found.against}", style="bold")
     if not found.contributions:
@@ -141,7 +141,7 @@ def _show_added(value: float, median: float) -> str:
 
 
 def _print_slice(found: Explanation, name: str, places: list[SliceRow]) -> None:
-    from pvdopt.explain_figure import setting_words
+    from pvdopt.campaign.explain_figure import setting_words
 
     names = list(found.expected)
     rows = []

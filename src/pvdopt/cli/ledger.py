@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.campaign_folder import find_ledger
+from pvdopt.campaign.folder import find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, DryRun, Folder, Words, find_folder, take_folder, with_usage
 from pvdopt.errors import DataInvalid

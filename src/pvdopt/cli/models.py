@@ -13,8 +13,8 @@ from pvdopt.cli.results import print_scores
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign_reports import Choice, RetrainReport, TrackRecord
-    from pvdopt.validation import Interval, Skill
+    from pvdopt.campaign.reports import Choice, RetrainReport, TrackRecord
+    from pvdopt.skill.validation import Interval, Skill
 
 
 def retrain(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pvdopt.campaign_reports import Suggestion
+from pvdopt.campaign.reports import Suggestion
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, SamplerName, Words, open_target, split_words, unit_of
 from pvdopt.cli.sheets import SheetFile, check_sheet, write
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pvdopt.attribution import Contribution
-    from pvdopt.campaign import Campaign, Forecast
-    from pvdopt.campaign_reports import Shares
-    from pvdopt.drivers import Driven
+    from pvdopt.campaign import Campaign
+    from pvdopt.campaign.drivers import Driven
+    from pvdopt.campaign.reports import Forecast, Shares
     from pvdopt.explain import NearCell
     from pvdopt.objectives import Objective
 
@@ -183,7 +183,7 @@ def _driven_words(campaign: Campaign, driven: Driven, row: Mapping[str, Any]) ->
 
 def _driver(driven: Driven, part: Contribution, outcome: str) -> str:
     """Return what a setting adds, with its share of the difference where it is one."""
-    from pvdopt.explain_figure import change_words
+    from pvdopt.campaign.explain_figure import change_words
 
     share = driven.share(part, outcome)
     of_it = f" ({share:.0%} of it)" if share is not None and 0.0 <= share <= 1.0 else ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pvdopt.campaign_folder import REPORT_FILE
+from pvdopt.campaign.folder import REPORT_FILE
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, DryRun, Folder, open_campaign
 

@@ -15,7 +15,7 @@ from pvdopt.cli.proposals import print_forecast
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign import PredictionScore, RecordReport
+    from pvdopt.campaign.reports import PredictionScore, RecordReport
 
 #: Ids as the ledger gives them.
 _CELL_ID = re.compile(r"[PC]\d{3,}")

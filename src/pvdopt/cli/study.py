@@ -156,7 +156,7 @@ def read_budget(words: list[str], until_advice: bool) -> tuple[int | None, float
         if text.isdecimal() and int(text) > 0 and cells is None:
             cells = int(text)
         elif not text.isdecimal() and hours is None:
-            from pvdopt.suggesting import read_hours
+            from pvdopt.campaign.suggesting import read_hours
 
             hours = read_hours(text)
         else:

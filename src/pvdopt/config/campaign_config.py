@@ -12,7 +12,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from pvdopt.candidates import draw_recipes, explain_emptiness
+from pvdopt.choice.candidates import draw_recipes, explain_emptiness
+from pvdopt.choice.runs import Hours, Run
 from pvdopt.config.goals import read_evidence, read_materials, read_objectives, read_protocol
 from pvdopt.config.hours import read_cost, read_runs
 from pvdopt.config.limits import Declared, machine_constraints, own_constraints
@@ -24,7 +25,6 @@ from pvdopt.errors import ConfigInvalid, Problem
 from pvdopt.materials import Cathode
 from pvdopt.objectives import Objective, Protocol
 from pvdopt.parameters import Categorical, Parameter
-from pvdopt.runs import Hours, Run
 from pvdopt.space import SearchSpace
 
 #: Recipes asked for to see whether the constraints leave any.

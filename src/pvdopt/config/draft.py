@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pvdopt.cells import closest, reported_cells
+from pvdopt.cells.table import closest, reported_cells
 from pvdopt.errors import Problem, UsageError
 from pvdopt.materials import anodes, cathodes, electrolytes, methods, substrates
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pvdopt.choice.runs import Hours, Run
 from pvdopt.config.limits import Declared, check_choices, is_declared
 from pvdopt.config.reading import Findings, Key, suggest
 from pvdopt.config.schema import ConfigFile, RunTable
 from pvdopt.config.settings import read_number
-from pvdopt.runs import Hours, Run
 
 
 def read_runs(content: ConfigFile, declared: Declared, findings: Findings) -> list[Run]:

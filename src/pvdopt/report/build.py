@@ -9,25 +9,25 @@ import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pvdopt.beliefs import describe, general_notes, lean_on, versions
+from pvdopt.campaign.beliefs import describe, general_notes, lean_on, versions
+from pvdopt.campaign.explaining import explain
+from pvdopt.campaign.own_cells import OwnCells, to_model_scale
+from pvdopt.campaign.standing import best, status
 from pvdopt.columns import column
 from pvdopt.errors import UsageError
-from pvdopt.explaining import explain
 from pvdopt.ledger.facts import package_version
 from pvdopt.ledger.state import CellState
 from pvdopt.objectives import OUTCOME_UNITS
-from pvdopt.own_cells import OwnCells, to_model_scale
 from pvdopt.report.content import CellView, Fade, Front, Goal, Leaning, ProposalView, Quantity, Report, Span
 from pvdopt.report.learned import calibrate, cut_slices, find_fronts, follow_progress, spans_of, to_plain
 from pvdopt.report.literature import list_reported
-from pvdopt.standing import best, status
 from pvdopt.wording import count, print_unit, show, spell
 
 if TYPE_CHECKING:
     from pvdopt.attribution import Contribution
-    from pvdopt.beliefs import Beliefs
     from pvdopt.campaign import Campaign
-    from pvdopt.campaign_reports import Best, Status
+    from pvdopt.campaign.beliefs import Beliefs
+    from pvdopt.campaign.reports import Best, Status
 
 
 def build_report(campaign: Campaign) -> Report:

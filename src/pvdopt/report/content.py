@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pvdopt.campaign_reports import Best, PredictionScore, Shares, Status
+from pvdopt.campaign.reports import Best, PredictionScore, Shares, Status
 from pvdopt.explain import NearCell
 from pvdopt.ledger.values import Outcome, Scalar
 

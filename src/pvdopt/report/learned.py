@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.acquisition import hypervolume, is_non_dominated
 from pvdopt.attribution import slice_through
-from pvdopt.beliefs import Beliefs, describe
-from pvdopt.campaign_reports import PredictionScore
-from pvdopt.candidates import draw_recipes
-from pvdopt.gain import split_objectives
+from pvdopt.campaign.beliefs import Beliefs, describe
+from pvdopt.campaign.own_cells import OwnCells
+from pvdopt.campaign.reports import PredictionScore
+from pvdopt.campaign.standing import measured_recipes, meets_thresholds
+from pvdopt.choice.acquisition import hypervolume, is_non_dominated
+from pvdopt.choice.candidates import draw_recipes
+from pvdopt.choice.gain import split_objectives
+from pvdopt.choice.observed import check_observed
 from pvdopt.objectives import Objective
-from pvdopt.observed import check_observed
-from pvdopt.own_cells import OwnCells
 from pvdopt.report.content import Believed, Calibration, Front, Progress, Quantity, Slice, Span
 from pvdopt.space import Categorical
-from pvdopt.standing import measured_recipes, meets_thresholds
 from pvdopt.usability import Usability
 
 Array = np.ndarray[Any, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvdopt.cell_figure import describe_cell, nominal_voltage
-from pvdopt.cells import is_empty
+from pvdopt.cells.figure import describe_cell, nominal_voltage
+from pvdopt.cells.table import is_empty
 from pvdopt.materials import cathodes
 from pvdopt.report.content import ReportedCell
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pvdopt.campaign import Campaign
+from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.columns import vocabulary
 from pvdopt.errors import DataInvalid
-from pvdopt.fields import CELL, MADE_ON, REPLICATE_OF, Field, read_outcome, read_value
+from pvdopt.lab_tables.fields import CELL, MADE_ON, REPLICATE_OF, Field, read_outcome, read_value
+from pvdopt.lab_tables.recording import PLANNED
 from pvdopt.ledger.facts import OUTCOME_CLASSES
 from pvdopt.ledger.state import CellState
 from pvdopt.ledger.values import Outcome, unknown_cell
-from pvdopt.own_cells import OwnCells
-from pvdopt.recording import PLANNED
 from pvdopt.units import shown_in
 
 Kind = Literal["id", "planned", "text", "number", "choice", "date"]
@@ -38,7 +38,7 @@ class SheetColumn:
     Attributes
     ----------
     head : str
-        As it is written, with the unit; :func:`pvdopt.recording.read_table` reads it.
+        As it is written, with the unit; :func:`pvdopt.lab_tables.recording.read_table` reads it.
     kind : str
         ``planned`` and ``id`` are not to be filled in.
     choices : tuple of str

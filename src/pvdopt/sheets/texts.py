@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
-from pvdopt.recording import PLANNED
+from pvdopt.lab_tables.recording import PLANNED
+from pvdopt.lab_tables.text_table import guard, to_markdown_row
 from pvdopt.sheets.layout import Sheet, Value
-from pvdopt.text_table import guard, to_markdown_row
 
 
 def to_csv(sheet: Sheet) -> str:

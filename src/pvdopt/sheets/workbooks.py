@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from pvdopt.lab_tables.workbook import CELLS_SHEET
 from pvdopt.sheets.layout import Sheet, SheetColumn, Value
-from pvdopt.workbook import CELLS_SHEET
 
 #: Empty lines below the cells, for replicates and for cells of the lab's own.
 SPARE_ROWS = 12

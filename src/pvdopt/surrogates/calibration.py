@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvdopt.evidence import Evidence
-    from pvdopt.validation import Progress
+    from pvdopt.skill.validation import Progress
 
 #: Settings of the shipped calibration.
 PROBABILITY = 0.8
@@ -81,7 +81,7 @@ def make_literature_prior(
 ) -> dict[str, Any]:
     """Compute what ``literature_prior.json`` holds."""
     from pvdopt.evidence import KNOWN_OUTCOMES
-    from pvdopt.validation import held_out, measure_skill
+    from pvdopt.skill.validation import held_out, measure_skill
 
     skill = []
     for outcome in KNOWN_OUTCOMES:

@@ -1,0 +1,153 @@
+"""From checked results to facts: what is refused, what is confirmed, what is written. All of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pvdopt.campaign.own_cells import OwnCells
+from pvdopt.campaign.reports import PredictionScore, RecordReport
+from pvdopt.campaign.series_intake import say_early
+from pvdopt.errors import DataInvalid, Problem
+from pvdopt.lab_tables.cell_basis import find_basis
+from pvdopt.lab_tables.fields import LABELS, Field, Manner, read_outcome, read_value
+from pvdopt.lab_tables.figure_checks import Door, check_result
+from pvdopt.lab_tables.recording import Table
+from pvdopt.lab_tables.result_checks import CheckedRow
+from pvdopt.ledger.fold import Fold
+from pvdopt.ledger.intake import plan_record
+from pvdopt.ledger.state import LedgerState
+
+if TYPE_CHECKING:
+    from pvdopt.ledger.ledger import Ledger
+
+
+def record_rows(
+    ledger: Ledger,
+    own: OwnCells,
+    as_own: Callable[[LedgerState], OwnCells],
+    table: Table,
+    rows: Sequence[CheckedRow],
+    *,
+    confirm: bool,
+    accept_good_rows: bool,
+    dry_run: bool,
+) -> RecordReport:
+    """Record checked rows; see :meth:`pvdopt.campaign.Campaign.record`.
+
+    Parameters
+    ----------
+    own : OwnCells
+        As the rows were checked against.
+    as_own : callable
+        Turns the state after the writing into the campaign's cells.
+    table : Table
+        As read. What is wrong with it as a whole, such as a column nobody knows, refuses all rows.
+
+    Raises
+    ------
+    DataInvalid
+        With every problem of every row.
+    """
+    fold = Fold(ledger.facts())
+    rows = [_foresee(fold, row) for row in rows]
+    good = [row for row in rows if not row.errors and (confirm or not row.doubts)]
+    bad = [row for row in rows if row not in good]
+    of_rows = [*(p for r in bad for p in r.errors), *(p for r in bad for p in r.doubts)]
+    problems = [table.locate(p) for p in (*table.problems, *of_rows)]
+    if table.problems or (bad and not (accept_good_rows and good)):
+        raise DataInvalid(problems)
+    doubts = [table.locate(p) for row in good for p in row.doubts]
+    notes = [note for row in good for note in row.said]
+    if dry_run:
+        new = [row for row in good if _is_new(fold, row)]
+        ids = [row.record.id for row in good if row.record.id]
+        return RecordReport(len(new), len(good) - len(new), 0, ids, [], problems, doubts, [], False, notes)
+    before = {(s.id, s.outcome) for s in own.scores()}
+    # New cells go in with what is said of them: a table is one transaction, whatever is in it.
+    records = [replace(row.record, id=row.record.id or None, recipe=row.recipe) for row in good]
+    is_alone = any(row.recipe is not None for row in good)
+    # Whether a recipe is a new cell was judged on the cells there were: with others meanwhile it might be there twice.
+    counts = ledger.record(records, expected=fold.n_facts if is_alone else None)
+    state = ledger.state(own.state.asked)
+    ids = list(counts.ids)
+    now = as_own(state)
+    early = [say_early(now, state.cells[id_]) for id_ in dict.fromkeys(ids)]
+    scores: list[PredictionScore] = [s for s in now.scores(dict.fromkeys(ids)) if (s.id, s.outcome) not in before]
+    return RecordReport(
+        new=counts.new,
+        unchanged=counts.unchanged,
+        n_facts=counts.n_facts,
+        cells=ids,
+        added=[id_ for id_, row in zip(ids, good, strict=True) if row.recipe is not None],
+        refused=problems,
+        doubts=doubts,
+        scores=scores,
+        is_recorded=True,
+        notes=[*notes, *counts.replaced, *filter(None, early)],
+    )
+
+
+def _foresee(fold: Fold, row: CheckedRow) -> CheckedRow:
+    """Return the row with what the ledger itself would say against it."""
+    if row.errors or not row.record.id:
+        return row
+    try:
+        plan_record(fold, [row.record])
+    except DataInvalid as error:
+        return replace(row, problems=(*row.problems, *error.problems))
+    return row
+
+
+def _is_new(fold: Fold, row: CheckedRow) -> bool:
+    return row.recipe is not None or plan_record(fold, [row.record])[1].new > 0
+
+
+def read_correction(
+    cell_id: str, changes: Mapping[str, object], fields: Mapping[str, Field], door: Door, confirm: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Return corrections as values of the ledger, and how values were converted.
+
+    Raises
+    ------
+    DataInvalid
+        With every value that cannot be or, unless confirmed, is unlikely. Unknown names are left to the ledger.
+    """
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    manner = Manner()
+    # Settings first: an outcome may be written in terms of them.
+    for name, raw in sorted(changes.items(), key=lambda item: name_role(fields, item[0]) == "outcome"):
+        found = fields.get(name)
+        if found is None or name in LABELS:
+            values[name] = raw or None
+            continue
+        try:
+            if found.role == "outcome":
+                settings = {n: v for n, v in values.items() if v is not None}
+                manner.basis = find_basis(door, cell_id, settings)
+                values[name] = read_outcome(found, raw, manner)
+            else:
+                values[name] = read_value(found, raw)
+        except DataInvalid as error:
+            problems += [replace(p, row=cell_id, column=name) for p in error.problems]
+    cell = door.state.cells.get(cell_id)
+    if cell is not None and not problems:
+        settings = {**door.protocol.columns(), **door.space.fixed, **cell.settings}
+        settings |= {n: v for n, v in values.items() if n in fields and fields[n].role == "setting"}
+        outcomes = {n: v for n, v in values.items() if n in fields and fields[n].role == "outcome" and v is not None}
+        kept = {n: o for n, o in cell.outcomes.items() if n not in values}
+        found_now = check_result(settings, {**kept, **outcomes}, {}, door)
+        found_before = check_result({**settings, **cell.settings}, cell.outcomes, {}, door)
+        # What was confirmed when it was recorded need not be confirmed again.
+        news = [p for p in found_now if p not in found_before and (p.grade == "error" or not confirm)]
+        problems = [replace(p, row=cell_id) for p in news]
+    if problems:
+        raise DataInvalid(problems)
+    return values, manner.said
+
+
+def name_role(fields: Mapping[str, Field], name: str) -> str:
+    """Return what a name stands for; nothing where nobody knows it."""
+    return fields[name].role if name in fields else ""

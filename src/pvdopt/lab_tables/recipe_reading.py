@@ -1,0 +1,78 @@
+"""Read recipes and single settings as people give them: from files, mappings and frames. Knows space and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pvdopt.errors import DataInvalid, Problem
+from pvdopt.lab_tables.fields import Field
+from pvdopt.lab_tables.figure_checks import find_recipe_gaps
+from pvdopt.lab_tables.recording import Source, read_table
+from pvdopt.space import SearchSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_settings(
+    settings: Mapping[str, object], fields: Mapping[str, Field], row: str | None = None
+) -> dict[str, Any]:
+    """Return settings by name as numbers in canonical units and as levels; None where a text says nothing is known.
+
+    Raises
+    ------
+    DataInvalid
+        With a problem for each name that is no setting and each value that cannot be.
+    """
+    known = {n: f for n, f in fields.items() if f.role == "setting"}
+    table = read_table(settings, known)
+    problems = [*table.problems, *(p for r in table.rows for p in r.problems)]
+    if problems:
+        raise DataInvalid([Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in problems])
+    return {name: table.rows[0].settings.get(name) for name in settings}
+
+
+def require_complete(settings: Mapping[str, Any], space: SearchSpace, row: str | None = None) -> None:
+    """Raise if a recipe lacks a setting or states one that does not apply.
+
+    Raises
+    ------
+    DataInvalid
+        With a problem for each.
+    """
+    gaps = find_recipe_gaps(settings, space)
+    if gaps:
+        raise DataInvalid([Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in gaps])
+
+
+def read_recipes(recipes: Source | pd.DataFrame, fields: Mapping[str, Field], space: SearchSpace) -> pd.DataFrame:
+    """Return complete recipes as a frame with the space's columns, indexed by id where every row has one.
+
+    Raises
+    ------
+    DataInvalid
+        With every value that cannot be and every setting that is missing.
+    """
+    import pandas as pd
+
+    if isinstance(recipes, pd.DataFrame):
+        rows = [{str(n): v for n, v in row.items()} for row in recipes.to_dict("records")]
+        return read_recipes(rows, fields, space).set_axis(recipes.index)
+    known = {n: f for n, f in fields.items() if f.role in ("setting", "id")}
+    table = read_table(recipes, known)
+    problems = list(table.problems)
+    for row in table.rows:
+        problems += row.problems
+        for name, value in row.settings.items():
+            if name not in space and space.fixed.get(name) != value:
+                must = "must be as the campaign file fixes it" if name in space.fixed else "is not varied here"
+                problems.append(Problem(must, value, column=name, **row.place))
+        if not row.problems:
+            gaps = find_recipe_gaps({**space.fixed, **row.settings}, space)
+            problems += [Problem(p.must, p.value, p.todo, column=p.column, **row.place) for p in gaps]
+    if problems:
+        raise DataInvalid(problems)
+    frame = space.frame([row.settings for row in table.rows])
+    ids = [row.id for row in table.rows]
+    return frame.set_axis(pd.Index(ids, dtype=object, name="id")) if ids and all(ids) else frame

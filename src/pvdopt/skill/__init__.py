@@ -1,0 +1,1 @@
+"""How good predictions of publications not seen are: measured, told and drawn."""

@@ -1,0 +1,180 @@
+"""A campaign goes out as files for others, and comes back with the same facts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns import RECIPE, digest, make_lco, make_plain, propose
+from pvdopt.campaign import Campaign
+from pvdopt.campaign.data_dictionary import terms
+from pvdopt.campaign.exchange import read_export
+from pvdopt.errors import DataInvalid
+
+PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
+
+
+@pytest.fixture
+def lco(tmp_path: Path) -> Campaign:
+    campaign = make_lco(tmp_path / "lco")
+    propose(campaign)
+    propose(campaign, thickness_um=2.0)
+    series = tmp_path / "series.csv"
+    series.write_text("cycle,capacity (uAh/cm2/um)\n1,61\n2,60.5\n100,51\n")
+    campaign.record({"id": "P001", "capacity": "~ 52", "remark": 'said "µm, 5"\nand more', "run": "R1"})
+    campaign.record_series("P002", series)
+    campaign.record({"id": "P002", "areal_capacity": 122})
+    campaign.correct("P001", {"capacity": ">= 53"}, "weighed again")
+    return campaign
+
+
+def test_everything_comes_back_to_the_letter(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
+        assert digest(again) == digest(lco)
+        assert again.own_cells().state == lco.own_cells().state
+        assert again.name == "again"
+        assert again.config.fingerprint() == lco.config.fingerprint()
+        again.export(tmp_path / "out2")
+    for name in ("cells.csv", "cells.json", "series.csv", "facts.json", "data_dictionary.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "out2" / name).read_bytes()
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+    """What a lab may do to a plain campaign, in any order; what cannot be done is refused and leaves nothing."""
+    number = st.floats(1, 9, allow_nan=False)
+    cell = st.integers(1, 3).map(lambda n: f"C{n:03d}")
+    made = st.fixed_dictionaries(
+        {"id": cell, "gloss": number}, optional={"speed": number, "remark": PRINTABLE, "run": PRINTABLE}
+    )
+    failed = st.fixed_dictionaries({"cell_id": cell, "outcome_class": st.sampled_from(["cracked", "shorted"])})
+    changed = st.fixed_dictionaries({"cell_id": cell, "changes": st.fixed_dictionaries({"gloss": number})})
+    kinds = {"record": made, "fail": failed, "correct": changed, "veto": st.fixed_dictionaries({"cell_id": cell})}
+    chosen = draw(st.lists(st.sampled_from(sorted(kinds)), max_size=8))
+    return [(kind, draw(kinds[kind])) for kind in chosen]
+
+
+@settings(max_examples=12, deadline=None)
+@given(events(), PRINTABLE)
+def test_any_campaign_comes_back_with_the_same_facts(said: list[tuple[str, dict[str, Any]]], remark: str) -> None:
+    with tempfile.TemporaryDirectory() as home, make_plain(Path(home) / "one") as one:
+        for speed in (1, 5, 9):
+            one.add({"speed": speed, "moisture": "dry"}, remark)
+        for what, given_ in said:
+            try:
+                if what == "record":
+                    one.record(given_, confirm=True)
+                else:
+                    getattr(one, what)(**given_)
+            except DataInvalid:
+                continue
+        one.export(Path(home) / "out")
+        with Campaign.from_export(Path(home) / "out", Path(home) / "two") as two:
+            assert one.ledger is not None
+            assert two.ledger is not None
+            assert two.ledger.facts() == one.ledger.facts()
+            assert digest(two) == digest(one)
+            assert two.ledger.check() == []
+
+
+def test_the_package_describes_every_column_of_every_table(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    package = json.loads((tmp_path / "out" / "datapackage.json").read_text(encoding="utf-8"))
+    assert {r["path"] for r in package["resources"]} | {"datapackage.json"} == {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    for resource in package["resources"]:
+        if resource.get("format") != "csv":
+            continue
+        fields = {f["name"]: f for f in resource["schema"]["fields"]}
+        with (tmp_path / "out" / resource["path"]).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert rows
+        assert list(rows[0]) == list(fields)
+        for row in rows:
+            for name, value in row.items():
+                if value and fields[name]["type"] == "number":
+                    float(value)
+    cells = next(r for r in package["resources"] if r["name"] == "cells")
+    capacity = next(f for f in cells["schema"]["fields"] if f["name"] == "areal_capacity")
+    assert capacity["unit"] == "uAh/cm2"
+    assert capacity["rdfType"].startswith("https://w3id.org/emmo/domain/electrochemistry#")
+
+
+def test_terms_name_columns_that_there_are() -> None:
+    from pvdopt.columns import vocabulary
+
+    for name, term in terms().items():
+        assert name in {*vocabulary(), "cycle"}
+        assert term.relation in ("exact", "close", "broad", "own")
+        assert bool(term.iri) == (term.relation != "own")
+
+
+def test_a_bound_is_a_bound_in_json_too(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    first, second = json.loads((tmp_path / "out" / "cells.json").read_text(encoding="utf-8"))
+    assert first["outcomes"]["capacity"] == {"min_value": 53.0, "unit_text": "uAh/cm2/um", "co_type": "Measured"}
+    assert second["outcomes"]["retention"]["value"] == pytest.approx(51 / 61, abs=1e-6)
+    assert first["settings"]["bias_v"] == {"value": RECIPE["bias_v"], "unit_text": "V"}
+
+
+def test_files_that_the_campaign_names_go_along(tmp_path: Path) -> None:
+    text = make_lco(tmp_path / "first").folder
+    assert text is not None
+    config = (text / "campaign.toml").read_text(encoding="utf-8")
+    head, _, machine = config.partition("[machine]")
+    (tmp_path / "machine.toml").write_text(machine.partition("# Your own figures")[0], encoding="utf-8")
+    with Campaign.create(tmp_path / "lab", 'machine = "machine.toml"\n' + head, source=tmp_path) as campaign:
+        campaign.export(tmp_path / "out")
+    with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
+        assert (tmp_path / "again" / "machine.toml").read_bytes() == (tmp_path / "lab" / "machine.toml").read_bytes()
+        assert again.name == "again"
+
+
+BAD: dict[str, tuple[Callable[[list[Any]], object], str]] = {
+    "a fact taken out": (lambda facts: facts.pop(1), "fact 2: seq must be 2, so that no fact is missing, got 3"),
+    "no list": (lambda facts: {"facts": facts}, "must be a list of facts"),
+    "a key too many": (lambda facts: facts[0].update(more=1), "fact 1: must hold seq, kind, cell, time"),
+    "an unknown kind": (lambda facts: facts[1].update(kind="wished"), "fact 2: kind must be one of"),
+    "a time of nowhere": (lambda facts: facts[1].update(time="noon"), "fact 2: time must be ISO 8601"),
+    "an unknown cell": (lambda facts: facts[-1].update(cell="P999"), "must name a cell of this campaign, got 'P999'"),
+    "a number as author": (lambda facts: facts[1].update(author=7), "fact 2: author must be a text, got 7"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_export_that_was_altered_is_refused_and_nothing_is_made(lco: Campaign, tmp_path: Path, name: str) -> None:
+    lco.export(tmp_path / "out")
+    path = tmp_path / "out" / "facts.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    alter, sentence = BAD[name]
+    changed = alter(facts)
+    path.write_text(json.dumps(changed if name == "no list" else facts), encoding="utf-8")
+    with pytest.raises(DataInvalid, match="fact") as refused:
+        Campaign.from_export(tmp_path / "out", tmp_path / "again")
+    assert sentence in str(refused.value)
+    assert not (tmp_path / "again").exists()
+
+
+def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataInvalid, match=r"must be an export of a campaign, which holds facts\.json and campaign\.toml"
+    ):
+        read_export(tmp_path)
+
+
+def test_cells_csv_is_what_pandas_reads(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv", index_col="id")
+    assert cells.loc["P001", ["capacity", "capacity_qualifier"]].tolist() == [53.0, ">="]
+    assert pd.read_csv(tmp_path / "out" / "series.csv")["capacity"].tolist() == [61, 60.5, 51]
