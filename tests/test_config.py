@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,17 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pvdopt.campaign.beliefs import gather_evidence
 from pvdopt.choice.candidates import draw_recipes
 from pvdopt.config import CampaignConfig, json_schema, load_config, shipped_config, shipped_names
 from pvdopt.config.schema import CathodeOverride, ConfigFile
 from pvdopt.errors import ConfigInvalid
+from pvdopt.evidence import Evidence
 from pvdopt.materials import OVERRIDABLE
 from pvdopt.objectives import Protocol
 from pvdopt.space import Categorical, Continuous, Stepped
 
-SHIPPED = ("any_cathode.toml", "areal_capacity.toml", "flexible_substrate.toml", "lco_lipon.toml", "lco_runs.toml")
+SHIPPED = (
+    "any_cathode.toml",
+    "areal_capacity.toml",
+    "flexible_substrate.toml",
+    "lco_lipon.toml",
+    "lco_runs.toml",
+    "own_cathode.toml",
+)
 
 
 def make(**changes: Any) -> dict[str, Any]:
@@ -158,7 +169,8 @@ def test_a_cathode_takes_the_labs_own_figures() -> None:
     config = CampaignConfig.from_dict(raw)
     assert config.cathodes["LiCoO2"].density_g_cm3 == 4.8
     assert config.fingerprint() != CampaignConfig.from_dict(make()).fingerprint()
-    assert set(CathodeOverride.model_fields) == set(OVERRIDABLE)
+    of_new_ones = {"formula", "cathode_class", "lithium_free", "source"}
+    assert set(CathodeOverride.model_fields) - of_new_ones == set(OVERRIDABLE)
 
 
 # -- round trip, fingerprint, schema -----------------------------------------------------------------------------
@@ -220,5 +232,43 @@ def test_a_missing_file_names_the_shipped_ones(tmp_path: Path) -> None:
         ConfigInvalid, match=r"lco_lipo: there is no such campaign file\. Did you mean lco_lipon\.toml\?"
     ):
         load_config("lco_lipo")
+    # Names that have little but the ending in common are no slips of each other.
+    with pytest.raises(ConfigInvalid, match=r"films: there is no such campaign file\. Shipped are any_cathode\.toml, "):
+        load_config("films")
     with pytest.raises(ConfigInvalid, match="there is no such campaign file"):
         load_config(tmp_path / "lco_lipon.toml")
+
+
+# -- a cathode that the table lacks ------------------------------------------------------------------------------
+
+
+def own_cathode(**figures: Any) -> CampaignConfig:
+    told = {"formula": "LiFePO4", "li_per_formula": 1.0, "density_g_cm3": 3.6, "source": "by hand"} | figures
+    return CampaignConfig.from_dict(make(fixed={"cathode": "LiFePO4"}, materials={"cathodes": {"LiFePO4": told}}))
+
+
+def test_a_cathode_that_the_table_lacks_follows_from_its_formula() -> None:
+    cathode = own_cathode(cathode_class="phosphate", lithium_free=False, nominal_voltage_v=3.4).cathodes["LiFePO4"]
+    # 96485.332 / 3.6 / 157.757 g/mol
+    assert cathode.reference_window().capacity_mah_g == pytest.approx(169.9, abs=0.05)
+    assert cathode.reference_capacity(2.5, 4.0) == pytest.approx(61.2, abs=0.05)
+    assert (cathode.cathode_class, cathode.nominal_voltage_v) == ("phosphate", 3.4)
+    assert cathode.density_source == "by hand"
+
+
+def test_physics_knows_a_cathode_of_the_campaign() -> None:
+    config = own_cathode(cathode_class="phosphate")
+    evidence = gather_evidence(config)
+    asked = evidence.complete(pd.DataFrame({"thickness_um": [0.5]}))
+    assert asked["cathode_class"].tolist() == ["phosphate"]
+    mean, variance = evidence.prior("capacity").mean(asked)
+    lighter, _ = gather_evidence(own_cathode(density_g_cm3=1.8)).prior("capacity").mean(asked)
+    assert mean[0] - lighter[0] == pytest.approx(math.log(2), abs=0.15)
+    _, wide = Evidence.reported(fixed={"cathode": "nobody knows"}).prior("capacity").mean(asked)
+    assert variance[0] < wide[0]
+
+
+def test_own_figures_of_a_known_cathode_keep_their_source() -> None:
+    figures = {"LiCoO2": {"density_g_cm3": 4.8, "source": "weighed"}}
+    config = CampaignConfig.from_dict(make(materials={"cathodes": figures}))
+    assert config.cathodes["LiCoO2"].density_source == "weighed"

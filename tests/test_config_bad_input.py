@@ -311,7 +311,35 @@ CHANGED = {
     "unknown-cathode-override": (
         "[protocol]",
         "[materials.cathodes.LiCoO]\ndensity_g_cm3 = 4\n[protocol]",
-        "lab.toml, line 17, materials.cathodes.LiCoO: is not in the table of cathodes. Did you mean LiCoO2?",
+        "lab.toml, line 17, materials.cathodes.LiCoO: is not in the table of cathodes, so it needs formula, "
+        "li_per_formula too. The comments of own_cathode.toml tell what each is.",
+    ),
+    "own-cathode-of-no-formula": (
+        "[protocol]",
+        '[materials.cathodes.Magic]\nformula = "Magic9"\nli_per_formula = 1\ndensity_g_cm3 = 4\n[protocol]',
+        "lab.toml, line 18, materials.cathodes.Magic.formula: must be a chemical formula, got 'Magic9'. Write it like "
+        "LiNi0.5Mn1.5O4.",
+    ),
+    "own-cathode-of-no-class": (
+        "[protocol]",
+        '[materials.cathodes.LiFePO4]\nformula = "LiFePO4"\nli_per_formula = 1\ndensity_g_cm3 = 3.6\n'
+        'cathode_class = "olivin"\n[protocol]',
+        "lab.toml, line 21, materials.cathodes.LiFePO4.cathode_class: must be one of layered, spinel, vanadium_oxide, "
+        "molybdenum_oxide, sulfide, phosphate, conversion, other, got 'olivin'.",
+    ),
+    "known-cathode-told-its-formula": (
+        "[protocol]",
+        '[materials.cathodes.LiCoO2]\nformula = "LiCoO2"\n[protocol]',
+        "lab.toml, line 18, materials.cathodes.LiCoO2.formula: is told only of a cathode that the table lacks. Leave "
+        "it out: LiCoO2 is known.",
+    ),
+    "unlisted-cathode": (
+        'cathode = "LiCoO2"',
+        'cathode = "LiFe0.5Mn0.5PO4"',
+        "lab.toml, line 4, fixed.cathode: must be one of LiCoO2, LiNiO2, LiNi0.8Co0.2O2, NMC111, LiMn2O4, Li2Mn2O4, "
+        "LiNi0.5Mn1.5O4, LiMn1.35Ni0.65O4, Li2CoMn3O8, Li2FeMn3O8, V2O5, Ag0.5V2O5, Ag0.8V2O5, MoO3, TiO2, TiS2, TiOS, "
+        "LiTiOS, FeS2, LiCoPO4, FePO4, FePON, CuWO4, LiFe(WO4)2, Bi2WO6, LixMnO2, Bi2O3, WO3, got 'LiFe0.5Mn0.5PO4'. "
+        'Another cathode is described in [materials.cathodes."LiFe0.5Mn0.5PO4"], as own_cathode.toml shows.',
     ),
     "density-of-nothing": (
         "[protocol]",

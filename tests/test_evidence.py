@@ -10,7 +10,7 @@ import pytest
 from pvdopt import materials, physics
 from pvdopt.capacity_prior import OTHER_WINDOW, SILENT_ANODE
 from pvdopt.evidence import Evidence, derive_columns
-from pvdopt.materials import cathodes
+from pvdopt.materials import cathodes, tables
 from pvdopt.objectives import Objective, Protocol
 from pvdopt.space import Categorical, Continuous, SearchSpace, Stepped
 from pvdopt.surrogates.outcomes import OutcomeModels
@@ -30,7 +30,7 @@ SPACE = SearchSpace(
 ANNEALED = {"bias_v": 0.0, "thickness_um": 0.5, "anneal_kind": "furnace", "anneal_temperature_c": 700.0}
 BIASED = {"bias_v": -50.0, "thickness_um": 0.5, "anneal_kind": "none"}
 CRYSTALLINITY, ANODE, INSULATOR = range(3)
-MEASURED = materials._diffusivities()
+MEASURED = tables._diffusivities()
 #: Publications behind a constant of the materials table.
 FITTED_ON = sorted({s for c in cathodes().values() for s in (*c.diffusivity_fitted_on, *c.exponent_fitted_on)})
 
@@ -80,10 +80,10 @@ class TestLeavingSourcesOut:
         before = prior.mean(frame)[0][0]
         others = [m for m in MEASURED if m.source != source]
         moved = [replace(m, log10_diffusivity=m.log10_diffusivity - 2) for m in MEASURED if m.source == source]
-        monkeypatch.setattr(materials, "_diffusivities", lambda: (*others, *moved))
+        monkeypatch.setattr(tables, "_diffusivities", lambda: (*others, *moved))
         assert prior.mean(frame)[0][0] == before
         moved = [replace(m, log10_diffusivity=m.log10_diffusivity - 2) for m in others]
-        monkeypatch.setattr(materials, "_diffusivities", lambda: tuple(moved))
+        monkeypatch.setattr(tables, "_diffusivities", lambda: tuple(moved))
         assert prior.mean(frame)[0][0] < before - 0.1
 
     def test_every_figure_of_a_diffusivity_names_its_publication(self):

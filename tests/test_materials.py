@@ -13,19 +13,21 @@ from pvdopt.materials import (
     DEFAULT_EXPONENT,
     DEFAULT_LOG10_DIFFUSIVITY,
     anodes,
-    areal_from_volumetric,
-    c_rate_from_current,
     cathodes,
-    current_from_c_rate,
     electrolytes,
-    formula_mass,
-    gravimetric_from_volumetric,
     methods,
     substrates,
+    with_overrides,
+)
+from pvdopt.theory import (
+    areal_from_volumetric,
+    c_rate_from_current,
+    current_from_c_rate,
+    formula_mass,
+    gravimetric_from_volumetric,
     theoretical_capacity,
     volumetric_from_areal,
     volumetric_from_gravimetric,
-    with_overrides,
 )
 
 TABLES = {f.__name__: f for f in (cathodes, electrolytes, substrates, anodes, methods)}

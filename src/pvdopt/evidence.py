@@ -137,7 +137,7 @@ class Evidence:
 
     def derive(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame with derived columns; a C-rate stands as the current it amounts to, i = C q_v L."""
-        frame = derive_columns(frame)
+        frame = derive_columns(frame, self._cathodes())
         current, rate, thickness = (column_values(frame, n) for n in ("current_ua_cm2", "c_rate", "thickness_um"))
         told = np.flatnonzero(np.isnan(current) & np.isfinite(rate) & np.isfinite(thickness))
         if len(told):
@@ -228,8 +228,11 @@ class Evidence:
         )
 
 
-def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with the columns that follow from its materials, added where they can be told."""
+def derive_columns(frame: pd.DataFrame, cathodes: Mapping[str, materials.Cathode] | None = None) -> pd.DataFrame:
+    """Return a frame with the columns that follow from its materials, added where they can be told.
+
+    ``cathodes`` are those that count; by default the table's.
+    """
     frame = frame.copy()
     n = len(frame)
 
@@ -237,7 +240,7 @@ def derive_columns(frame: pd.DataFrame) -> pd.DataFrame:
         values = frame[name] if name in frame.columns else [None] * n
         return [getattr(table[v], attribute) if isinstance(v, str) and v in table else None for v in values]
 
-    cathodes = materials.cathodes()
+    cathodes = materials.cathodes() if cathodes is None else cathodes
     frame["cathode_class"] = pd.Series(looked_up("cathode", cathodes, "cathode_class"), index=frame.index, dtype=object)
     families = looked_up("cathode", cathodes, "family")
     stated = frame["cathode_family"] if "cathode_family" in frame.columns else [None] * n

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
+from collections.abc import Iterable
 
 #: Stands where a setting does not apply or nothing is known.
 NOTHING = "-"
@@ -25,6 +28,57 @@ _UNIT_ENDS = (
     *("_ua_cm2", "_mg_cm2", "_g_cm3", "_s_cm", "_cm2", "_um", "_nm", "_mm", "_cm"),
     *("_v", "_w", "_c", "_h", "_min", "_pa", "_sccm", "_percent"),
 )
+
+#: How alike two words must be (0 to 1) before one is taken for a slip of the other.
+_ALIKE = 0.75
+#: Letters of a word's beginning that tell which word is meant, if only one begins so.
+_TELLING = 4
+#: Materials are told apart by single letters: LiFePO4 is no misspelt FePO4.
+_FORMULA = re.compile(r"(?=.*[a-z0-9])(?:[A-Z][a-z]?x?[0-9.]*){2,}")
+
+
+def is_formula(word: str) -> bool:
+    """Return whether a word looks like a chemical formula.
+
+    Examples
+    --------
+    >>> [is_formula(word) for word in ("LiNi0.5Mn1.5O4", "LiFe(WO4)2", "LixMnO2", "NMC111")]
+    [True, True, True, True]
+    >>> [is_formula(word) for word in ("thickness_um", "THICKNESS", "Lipon", "mica")]
+    [False, False, False, False]
+    """
+    return _FORMULA.fullmatch(word.replace("(", "").replace(")", "")) is not None
+
+
+def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
+    """Return "Did you mean X?" for the likeliest of the known words, or an empty string.
+
+    Likely is a word of the same letters, the only one that begins so, or one that is much alike. A formula is only
+    taken for another one where they differ in capitals, or in an O written as a zero.
+
+    Examples
+    --------
+    >>> closest("thicknes", ["thickness_um", "bias_v"]), closest("tep", ["tpe"]), closest("licoO2", ["LiCoO2"])
+    ('Did you mean thickness_um?', 'Did you mean tpe?', 'Did you mean LiCoO2?')
+    >>> closest("LiFePO4", ["FePO4", "LiCoPO4"])
+    ''
+    """
+    written = str(word)
+    folded = {_fold(k): k for k in known}
+    if _fold(written) in folded:
+        return f"Did you mean {folded[_fold(written)]}?"
+    if is_formula(written):
+        return ""
+    words = {k.lower(): k for k in folded.values() if not is_formula(k)}
+    word = written.lower()
+    slips = [k for k in words if sorted(k) == sorted(word)]
+    longer = [k for k in words if len(word) >= _TELLING and k.startswith(word)]
+    hits = slips or (longer if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=alike))
+    return f"Did you mean {words[hits[0]]}?" if hits else ""
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("0", "o")
 
 
 def is_nothing(value: object) -> bool:

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from pvdopt.cells.table import closest, read_cells, reported_cells, ruled_out_by, write_cells
+from pvdopt.cells.table import read_cells, reported_cells, ruled_out_by, write_cells
 from pvdopt.columns import vocabulary
 from pvdopt.errors import DataInvalid, PvdoptError
+from pvdopt.materials import cathodes
+from pvdopt.wording import closest
 from strategies import cell_frames
 
 SMALL = (
@@ -229,6 +231,18 @@ def test_an_unknown_parent_asks_its_own_parent() -> None:
 def test_closest_word() -> None:
     assert closest("THICKNESS", vocabulary()) == "Did you mean thickness_um?"
     assert closest("qq", vocabulary()) == ""
+    assert closest("anneal_temp", vocabulary()) == "Did you mean anneal_temperature_c?"
+    assert closest("random_forest", ["gaussian_process", "forest", "boosting"]) == ""
+
+
+@pytest.mark.parametrize("formula", ["LiFePO4", "LiCoO", "LiNiCoO2", "V2O3"])
+def test_a_formula_is_never_taken_for_another(formula: str) -> None:
+    assert closest(formula, cathodes()) == ""
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("licoo2", "LiCoO2"), ("LiCo02", "LiCoO2"), ("V2o5", "V2O5")])
+def test_a_formula_in_other_letters_is_known(typed: str, meant: str) -> None:
+    assert closest(typed, cathodes()) == f"Did you mean {meant}?"
 
 
 # -- writing -----------------------------------------------------------------------------------------------------

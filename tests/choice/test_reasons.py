@@ -76,6 +76,13 @@ def test_purposes(medians, goals, front, more, purpose):
             "baseline",
             grounds({"capacity": 50.0}, gain=None),
             [CAPACITY],
+            "Baseline: the recipe predicted best, none being reported, made here to learn the level of this "
+            "laboratory; chance of a usable cell 90%.",
+        ),
+        (
+            "baseline",
+            grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None),
+            [CAPACITY],
             "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this "
             "laboratory; chance of a usable cell 90%.",
         ),
@@ -87,7 +94,7 @@ def test_purposes(medians, goals, front, more, purpose):
             "expected gain 0.2 uAh/cm2/um; chance of a usable cell 90%.",
         ),
     ],
-    ids=["exploit", "first", "nothing-yet", "trade-off", "baseline", "replicate"],
+    ids=["exploit", "first", "nothing-yet", "trade-off", "baseline-of-none", "baseline", "replicate"],
 )
 def test_sentences(purpose, given, goals, sentence):
     assert write_reason(purpose, given, goals) == sentence

@@ -63,7 +63,10 @@ def test_whatever_is_answered_the_file_can_be_used(tmp_path: Path, cathode: str,
 
 
 BAD = [
-    (["--cathode", "LiCoO", *TOLD[2:]], "cathode: must be one of LiCoO2, .*, got 'LiCoO'. Did you mean LiCoO2?"),
+    (
+        ["--cathode", "LiCoO", *TOLD[2:]],
+        "cathode: must be one of LiCoO2, .*, got 'LiCoO'. Another one: .* --from own_cathode",
+    ),
     ([*TOLD, "--objectives", "power"], "objective: must be one of capacity, areal_capacity, retention, got 'power'"),
     ([*TOLD[:2], "--method", "pld", *TOLD[4:]], "bias: must be none with pld, which takes no bias, got 'rf'"),
     ([*TOLD, "--from", "lco_lipon.toml"], "name one"),

@@ -29,7 +29,7 @@ def test_a_list_is_narrowed_down_whatever_the_case(run: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["list", "--cathode", "LiCoO3"], "cathode: no cell has this, got 'LiCoO3'. Did you mean LiCoO2?"),
+        (["list", "--cathode", "LiCoO3"], "cathode: no cell has this, got 'LiCoO3'. Stated are Ag0.5V2O5, "),
         (["list", "--stating", "retentoin"], "Did you mean retention?"),
         (["show", "park2005-bias-50"], "Did you mean park2005-bias-50v?"),
         (["list", "--file", "nowhere.csv"], "nowhere.csv: cannot be read"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from campaigns import make_lco, propose
 from pvdopt.campaign import Campaign
 from pvdopt.report import Report, build_report
-from pvdopt.report.figures import draw_charts
+from pvdopt.report.figures import _staircase, draw_charts
 from pvdopt.report.learned import calibrate
 
 
@@ -91,6 +93,23 @@ def test_every_chart_has_its_numbers_as_a_table(report: Report) -> None:
         assert all(len(row) == len(chart.headings) for row in chart.rows)
         assert chart.x.low < chart.x.high
         assert len(chart.y.ticks) > 1
+
+
+def test_a_campaign_whose_first_capacity_has_come_is_reported_too(tmp_path: Path) -> None:
+    # The usual state of the first weeks: capacities, and no retention yet.
+    with make_lco(tmp_path / "lco") as campaign:
+        propose(campaign)
+        campaign.record({"id": "P001", "capacity": 52.0})
+        charts = draw_charts(build_report(campaign))
+    assert "measured cells" not in [layer.name for layer in charts["front"].layers]
+
+
+@pytest.mark.parametrize(
+    ("sign", "edge"), [(1.0, ((1.0, 1.0, 2.0), (5.0, 4.0, 4.0))), (-1.0, ((1.0, 2.0, 2.0), (5.0, 5.0, 4.0)))]
+)
+def test_between_two_cells_of_the_front_only_the_worse_of_both_is_achieved(sign: float, edge: object) -> None:
+    assert _staircase([(1.0, 5.0), (2.0, 4.0)], sign) == edge
+    assert _staircase([], sign) == ((), ())
 
 
 def test_a_campaign_without_cells_is_reported_too(tmp_path: object) -> None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.cells.table import closest
 from pvdopt.choice.acquisition import hypervolume
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable, Unreadable, unguard
 from pvdopt.objectives import Objective
 from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
+from pvdopt.wording import closest
 
 if TYPE_CHECKING:
     from pvdopt.campaign.own_cells import OwnCells

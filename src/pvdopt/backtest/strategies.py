@@ -98,7 +98,7 @@ def _snap(pool: Pool, asked: pd.DataFrame, taken: Sequence[int]) -> int:
 
 def check_strategies(names: Sequence[str], n_goals: int) -> list[str]:
     """Return sentences about names that are no strategies, or cannot take so many goals."""
-    from pvdopt.cells.table import closest
+    from pvdopt.wording import closest
 
     told = [
         f"{name!r} is no strategy; there are {', '.join(STRATEGIES)}. {closest(name, list(STRATEGIES))}".strip()

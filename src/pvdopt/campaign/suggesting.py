@@ -27,7 +27,7 @@ from pvdopt.campaign.beliefs import (
 from pvdopt.campaign.drivers import find_drivers
 from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.campaign.reports import Forecast, PlannedRun, Suggestion
-from pvdopt.cells.table import closest, is_empty
+from pvdopt.cells.table import is_empty
 from pvdopt.choice.advice import Advice, advise, say_advice
 from pvdopt.choice.holding import narrow_space
 from pvdopt.choice.observed import check_observed, sort_out
@@ -38,6 +38,7 @@ from pvdopt.ledger.changes import not_editable
 from pvdopt.ledger.values import unknown_cell
 from pvdopt.space import SearchSpace
 from pvdopt.units import parse_quantity
+from pvdopt.wording import closest
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger

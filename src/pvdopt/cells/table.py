@@ -7,13 +7,12 @@ problems that name row and column. Whether the figures make sense is :mod:`pvdop
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -27,6 +26,7 @@ from pvdopt.columns import Column, vocabulary
 from pvdopt.errors import DataInvalid, Problem, PvdoptError
 from pvdopt.input_files import read_file
 from pvdopt.materials import cathodes
+from pvdopt.wording import closest
 
 #: A plain number in ASCII; ``float`` would also take "nan", "1_000" and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -200,13 +200,6 @@ def ruled_out_by(column: Column, row: Row) -> tuple[str, str] | None:
 def is_empty(value: object) -> bool:
     """Return whether a value stands for "not reported": None or NaN."""
     return value is None or value != value
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """Return "Did you mean X?" for the likeliest of the known words, or an empty string."""
-    folded = {k.lower(): k for k in known}
-    hits = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return f"Did you mean {folded[hits[0]]}?" if hits else ""
 
 
 # -- from bytes to records ---------------------------------------------------------------------------------------

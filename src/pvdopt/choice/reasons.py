@@ -92,9 +92,10 @@ def write_reason(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective])
 
 def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
     if purpose == "baseline":
-        return (
-            "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this laboratory"
-        )
+        # Of a cathode that nobody reported there is no recipe to begin with.
+        reported = "best reported recipe, as far as it is told"
+        which = reported if grounds.best else "recipe predicted best, none being reported"
+        return f"Baseline: the {which}, made here to learn the level of this laboratory"
     if purpose == "replicate" and grounds.is_baseline:
         return "Replicate: the baseline once more, to tell the level of this laboratory from the noise of a cell"
     if purpose == "replicate" and grounds.rival is not None:

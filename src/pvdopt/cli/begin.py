@@ -206,8 +206,8 @@ def _ask(given: dict[str, str]) -> Answers:
 
 def _prompt(name: str, question: str, default: str, is_list: bool) -> str:
     """Ask until every word of the answer is known."""
-    from pvdopt.cells.table import closest
     from pvdopt.config.draft import choices_of
+    from pvdopt.wording import closest
 
     choices = choices_of(name)
     output.say("\n" + textwrap.fill(", ".join(choices), output.WIDTH, initial_indent="  ", subsequent_indent="  "))

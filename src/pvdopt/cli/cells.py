@@ -203,7 +203,7 @@ def _read(file: Path | None) -> CellTable:
 
 def _cell_of(table: CellTable, id_: str) -> dict[str, Any]:
     """Return what a cell states, by column."""
-    from pvdopt.cells.table import closest
+    from pvdopt.wording import closest
 
     frame = table.accepted()
     if id_ not in frame.index:
@@ -214,8 +214,8 @@ def _cell_of(table: CellTable, id_: str) -> dict[str, Any]:
 
 
 def _known_column(name: str) -> str:
-    from pvdopt.cells.table import closest
     from pvdopt.columns import vocabulary
+    from pvdopt.wording import closest
 
     if name not in vocabulary() or name == "id":
         todo = closest(name, vocabulary()) or "See `pvdopt cells list --csv` for all of them"
@@ -225,7 +225,7 @@ def _known_column(name: str) -> str:
 
 def _known_level(frame: pd.DataFrame, name: str, value: str) -> str:
     """Return the level a word means, whatever its case."""
-    from pvdopt.cells.table import closest
+    from pvdopt.wording import closest
 
     levels = sorted(set(frame[name].dropna()))
     for level in levels:

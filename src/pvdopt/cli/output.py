@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -235,9 +236,10 @@ def say(text: str) -> None:
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """Print remarks of the library."""
+    """Print remarks of the library, a long one on several lines."""
     for note in notes:
-        say(f"note: {note}")
+        # Words stay whole: a path or a unit that is broken cannot be copied.
+        say("\n  ".join(textwrap.wrap(f"note: {note}", WIDTH - 2, break_long_words=False, break_on_hyphens=False)))
 
 
 def _show_nothing(done: int, total: int, what: str = "") -> None:

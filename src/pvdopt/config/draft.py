@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pvdopt.cells.table import closest, reported_cells
+from pvdopt.cells.table import reported_cells
 from pvdopt.errors import Problem, UsageError
 from pvdopt.materials import anodes, cathodes, electrolytes, methods, substrates
+from pvdopt.wording import closest
 
 #: Objectives offered, with what each means.
 GOALS: Mapping[str, str] = {
@@ -68,9 +69,10 @@ class Answers:
             known = choices_of(name)
             for value in values:
                 if value not in known:
-                    found.append(
-                        Problem(f"must be one of {', '.join(known)}", value, closest(value, known), column=name)
-                    )
+                    todo = closest(value, known)
+                    if name == "cathode" and not todo:
+                        todo = "Another one: pvdopt init NAME --from own_cathode.toml, and describe it there"
+                    found.append(Problem(f"must be one of {', '.join(known)}", value, todo, column=name))
         if not self.substrates:
             found.append(Problem("must name at least one substrate", column="substrate"))
         if not self.goals:

@@ -9,10 +9,12 @@ from typing import Any
 
 from pvdopt import materials
 from pvdopt.columns import column, names
-from pvdopt.config.reading import Findings, suggest
+from pvdopt.config.reading import Findings
 from pvdopt.config.schema import ConfigFile, ObjectiveTable
 from pvdopt.config.settings import check_limits, read_number
+from pvdopt.errors import DataInvalid
 from pvdopt.objectives import OUTCOME_UNITS, Objective, Protocol
+from pvdopt.wording import closest
 
 #: Outcomes of the vocabulary that may be an objective; any other name of the vocabulary is something else.
 _OUTCOMES = (*OUTCOME_UNITS, "gravimetric_capacity")
@@ -65,7 +67,7 @@ def _check_outcome(name: str, content: ConfigFile, findings: Findings) -> None:
         findings.add(key, "is a setting of this file, not an outcome")
     elif column(name) is not None and name not in _OUTCOMES:
         findings.add(key, f"is not an outcome; outcomes are {', '.join(_OUTCOMES)}, or a name of your own")
-    elif column(name) is None and (close := suggest(name, names("outcome"), cutoff=_RESEMBLES)):
+    elif column(name) is None and (close := closest(name, names("outcome"), alike=_RESEMBLES)):
         findings.add(key, "is not in the vocabulary", todo=close)
     elif column(name) is None:
         findings.add(key, "is not in the vocabulary: only your own cells can teach it", is_doubt=True)
@@ -123,7 +125,7 @@ def read_evidence(content: ConfigFile, folder: Path, findings: Findings) -> tupl
             continue
         path = folder / word
         if not word.lower().endswith(".csv"):
-            todo = suggest(word, ("reported", "none"))
+            todo = closest(word, ("reported", "none"))
             findings.add(key, 'must be "reported", "none" or the names of CSV files', word, todo)
         elif not path.is_file():
             findings.add(key, "there is no such file beside the campaign file", word)
@@ -172,12 +174,42 @@ def read_materials(content: ConfigFile, findings: Findings) -> Figures:
     cathodes = {}
     for name, figures in content.materials.cathodes.items():
         changes = {field: value for field, value in figures if value is not None}
-        if _is_known(name, "cathodes", tables["cathodes"], findings) and changes:
-            cathodes[name] = materials.with_overrides(tables["cathodes"][name], **changes)
+        known = tables["cathodes"].get(name)
+        cathode = _new_cathode(name, changes, findings) if known is None else _changed(known, changes, findings)
+        if cathode is not None:
+            cathodes[name] = cathode
     return Figures(cathodes, limits["substrates"], limits["electrolytes"])
+
+
+def _changed(known: materials.Cathode, changes: dict[str, Any], findings: Findings) -> materials.Cathode | None:
+    """Return a cathode of the table with the campaign's figures; None where the campaign sets none."""
+    source = changes.pop("source", "")
+    for field in [f for f in changes if f not in materials.OVERRIDABLE]:
+        key = ("materials", "cathodes", known.name, field)
+        findings.add(key, "is told only of a cathode that the table lacks", todo=f"Leave it out: {known.name} is known")
+        del changes[field]
+    return materials.with_overrides(known, *([source] if source else []), **changes) if changes else None
+
+
+def _new_cathode(name: str, told: Mapping[str, Any], findings: Findings) -> materials.Cathode | None:
+    """Return a cathode that the table lacks; what is missing or cannot be goes to the findings."""
+    key = ("materials", "cathodes", name)
+    missing = [field for field in materials.NEEDED if field not in told]
+    if findings.is_faulty(*key):
+        return None
+    if missing:
+        # Where it was a slip of the pen, the cathode that was meant is named.
+        todo = closest(name, materials.cathodes()) or "The comments of own_cathode.toml tell what each is"
+        findings.add(key, f"is not in the table of cathodes, so it needs {', '.join(missing)} too", todo=todo)
+        return None
+    try:
+        return materials.new_cathode(name, **told)
+    except DataInvalid as error:
+        findings.add((*key, "formula"), error.problems[0].must, told["formula"], error.problems[0].todo)
+        return None
 
 
 def _is_known(name: str, kind: str, table: Mapping[str, Any], findings: Findings) -> bool:
     if name not in table:
-        findings.add(("materials", kind, name), f"is not in the table of {kind}", todo=suggest(name, table))
+        findings.add(("materials", kind, name), f"is not in the table of {kind}", todo=closest(name, table))
     return name in table

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from pvdopt.choice.runs import Hours, Run
 from pvdopt.config.limits import Declared, check_choices, is_declared
-from pvdopt.config.reading import Findings, Key, suggest
+from pvdopt.config.reading import Findings, Key
 from pvdopt.config.schema import ConfigFile, RunTable
 from pvdopt.config.settings import read_number
+from pvdopt.wording import closest
 
 
 def read_runs(content: ConfigFile, declared: Declared, findings: Findings) -> list[Run]:
@@ -64,4 +65,4 @@ def _read_per(given: Mapping[str, float], key: Key, declared: Declared, findings
 def _require_setting(name: str, key: Key, declared: Declared, findings: Findings) -> None:
     if name not in declared:
         must = f"names {name}, which is declared neither in [parameters] nor in [fixed]"
-        findings.add(key, must, todo=suggest(name, declared))
+        findings.add(key, must, todo=closest(name, declared))

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pvdopt import materials
 from pvdopt.columns import column
 from pvdopt.config.goals import Figures
-from pvdopt.config.reading import Findings, Key, suggest
+from pvdopt.config.reading import Findings, Key
 from pvdopt.config.schema import ConfigFile, ExcludeConstraint, LimitConstraint, RangeTable, SumConstraint
 from pvdopt.config.settings import check_level, read_number
 from pvdopt.constraints import Between, Constraint, Exclude, Limit, LinearSum
+from pvdopt.wording import closest
 
 #: Real biases; beside them stands "none".
 _BIAS_KINDS = ("rf", "dc")
@@ -73,7 +74,7 @@ def machine_constraints(
     for name, kinds in (("methods", materials.methods()), ("substrates", materials.substrates())):
         for word in getattr(content.machine, name) or ():
             if word not in kinds:
-                findings.add(("machine", name), f"must be among {', '.join(kinds)}", word, suggest(word, kinds))
+                findings.add(("machine", name), f"must be among {', '.join(kinds)}", word, closest(word, kinds))
     for word in content.machine.bias_supplies or ():
         if word not in _BIAS_KINDS:
             findings.add(("machine", "bias_supplies"), f"must be among {', '.join(_BIAS_KINDS)}", word)
@@ -185,7 +186,7 @@ def is_declared(name: str, key: Key, declared: Declared, findings: Findings, *, 
     """Return whether a name is declared and of the kind needed; what is wrong goes to the findings."""
     if name not in declared:
         findings.add(key, f"names {name}, which is declared neither in [parameters] nor in [fixed]",
-                     todo=suggest(name, declared))  # fmt: skip
+                     todo=closest(name, declared))  # fmt: skip
         return False
     if bool(declared.choices(name)) == as_number:
         findings.add(key, f"needs {'a number' if as_number else 'a choice'}, which {name} is not")
@@ -203,7 +204,7 @@ def check_choices(name: str, given: Sequence[str], key: Key, declared: Declared,
             check_level(choice, known, key, findings)
         else:
             levels = declared.choices(name)
-            findings.add(key, f"must be one of {', '.join(levels)}", choice, suggest(choice, levels))
+            findings.add(key, f"must be one of {', '.join(levels)}", choice, closest(choice, levels))
 
 
 def _read_sum(table: SumConstraint, key: Key, declared: Declared, findings: Findings) -> LinearSum:

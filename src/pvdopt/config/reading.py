@@ -5,11 +5,10 @@ Knows TOML, files and pydantic's errors; what values mean is judged in :mod:`pvd
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pvdopt.config.schema import ConfigFile, ExcludeConstraint, LimitConstraint, RangeTable, SumConstraint
 from pvdopt.errors import ConfigInvalid, DataInvalid, Problem
 from pvdopt.input_files import MAX_CONFIG, read_file
+from pvdopt.wording import closest
 
 Key = tuple[str | int, ...]
 
@@ -87,13 +87,6 @@ def dotted(key: Key) -> str:
     return text
 
 
-def suggest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ``Did you mean X?`` for the closest of the known names, empty if none is close."""
-    folded = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=cutoff)
-    return f"Did you mean {folded[close[0]]}?" if close else ""
-
-
 # -- files -------------------------------------------------------------------------------------------------------
 
 
@@ -125,8 +118,9 @@ def shipped_config(name: str) -> Path:
     wanted = name if name.endswith(".toml") else f"{name}.toml"
     if wanted in shipped_names():
         return shipped_folder() / wanted
-    close = suggest(wanted, shipped_names())
-    todo = close or f"Shipped are {', '.join(shipped_names())}"
+    # By what tells them apart: the ending is alike in all.
+    close = closest(wanted.removesuffix(".toml"), [n.removesuffix(".toml") for n in shipped_names()])
+    todo = close.replace("?", ".toml?") or f"Shipped are {', '.join(shipped_names())}"
     raise ConfigInvalid(Problem("there is no such campaign file", todo=todo, file=name))
 
 
@@ -281,7 +275,7 @@ def _report(key: Key, fault: Mapping[str, Any], findings: Findings) -> None:
     shown = value if isinstance(value, (str, int, float, bool)) else None
     if kind == "extra_forbidden":
         known = _known_keys(fault["loc"][:-1])
-        todo = suggest(key[-1], known) or f"Known here are {', '.join(known)}"
+        todo = closest(key[-1], known) or f"Known here are {', '.join(known)}"
         findings.add(key, "is not a known key", todo=todo)
     elif kind == "missing":
         findings.add(key, "is missing")
@@ -289,11 +283,11 @@ def _report(key: Key, fault: Mapping[str, Any], findings: Findings) -> None:
         # What stands there is not repeated: it may hold a password.
         findings.add(key, fault["msg"])
     elif kind == "choice":
-        findings.add(key, fault["msg"], shown, suggest(value, context["names"].split(", ")))
+        findings.add(key, fault["msg"], shown, closest(value, context["names"].split(", ")))
     elif kind.startswith("union_tag"):
         names = [name.strip("' ") for name in context.get("expected_tags", "'sum', 'exclude', 'limit'").split(",")]
         given = context.get("tag")
-        findings.add((*key, "type"), f"must be one of {', '.join(names)}", given, suggest(given, names))
+        findings.add((*key, "type"), f"must be one of {', '.join(names)}", given, closest(given, names))
         findings.faulty.add(key)
     elif kind in ("greater_than", "greater_than_equal"):
         sign = "above" if kind == "greater_than" else "at least"

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from pvdopt.materials import CLASSES
 from pvdopt.surrogates import SPECIFICATIONS
 
 #: Who chooses the next recipes: pvdopt's own surrogate, or one of Optuna's samplers.
@@ -281,15 +282,29 @@ class MachineTable(Table):
 
 
 class CathodeOverride(Table):
-    """The lab's own figures for a cathode, in place of the table's."""
+    """The lab's own figures for a cathode, in place of the table's; or what a cathode is that the table lacks."""
 
+    formula: str | None = None
+    """Composition, such as "LiFePO4"; only for a cathode that the table lacks, which needs it."""
     density_g_cm3: float | None = Field(default=None, gt=0)
-    reference_rel_sd: float | None = Field(default=None, ge=0)
+    """Density, g/cm3; a cathode that the table lacks needs it."""
     li_per_formula: float | None = Field(default=None, gt=0)
+    """Lithium exchanged for one formula; a cathode that the table lacks needs it."""
+    cathode_class: Annotated[str, *_one_of(CLASSES)] | None = None
+    """Chemistry whose behaviour it shares; only for a cathode that the table lacks, "other" by default."""
+    lithium_free: bool | None = None
+    """Whether the film is made without lithium; only for a cathode that the table lacks."""
+    source: str | None = None
+    """Where these figures come from."""
+    reference_rel_sd: float | None = Field(default=None, ge=0)
+    """Relative deviation of the theoretical capacity, for want of a known density or composition."""
     log10_diffusivity: float | None = None
+    """Logarithm of the diffusivity in cm2/s, and below its deviation."""
     log10_diffusivity_sd: float | None = Field(default=None, gt=0)
     exponent: float | None = Field(default=None, gt=0)
+    """Exponent m of the utilisation curve u(delta^m)."""
     nominal_voltage_v: float | None = Field(default=None, gt=0)
+    """Mean voltage against lithium, V."""
 
 
 class TemperatureOverride(Table):

@@ -5,17 +5,19 @@ Judges against the vocabulary: names, units, limits, levels, and which number ap
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from pvdopt.columns import Column, column, names
-from pvdopt.config.reading import Findings, Key, suggest
+from pvdopt.config.reading import Findings, Key
 from pvdopt.config.schema import ConfigFile, ParameterTable
 from pvdopt.errors import DataInvalid
 from pvdopt.objectives import Protocol
 from pvdopt.parameters import TOLERANCE, Categorical, Continuous, Parameter, Stepped
 from pvdopt.units import UnknownUnitError, convert, normalise, parse_quantity, shown_in
+from pvdopt.wording import closest
 
 #: Groups of the vocabulary that a recipe is made of.
 _GROUPS = ("materials", "deposition", "stack", "anneal", "protocol")
@@ -101,7 +103,7 @@ def setting_column(name: str, key: Key, findings: Findings, *, is_own: bool = Fa
     """Return the vocabulary's column of a setting, None for a name of the lab's own; faults go to the findings."""
     declared = column(name)
     if declared is None:
-        close = suggest(name, names(*_GROUPS), cutoff=_RESEMBLES)
+        close = closest(name, names(*_GROUPS), alike=_RESEMBLES)
         if close and not is_own:
             own = ", or say own = true if it is a setting of your own" if key[0] == "parameters" else ""
             findings.add(key, "is not in the vocabulary", todo=close.removesuffix("?") + f"{own}?")
@@ -115,13 +117,24 @@ def setting_column(name: str, key: Key, findings: Findings, *, is_own: bool = Fa
     return declared
 
 
-def check_level(value: str, declared: Column, key: Key, findings: Findings) -> None:
-    """Refuse a level the vocabulary does not have, or one that leaves open what to make."""
+def check_level(value: str, declared: Column, key: Key, findings: Findings, described: Collection[str] = ()) -> None:
+    """Refuse a level the vocabulary does not have, or one that leaves open what to make.
+
+    ``described`` are cathodes that the campaign file itself describes.
+    """
     if value in _OPEN_LEVELS:
         findings.add(key, "must say which one; this stands for what a publication leaves open", value)
-    elif value not in declared.levels:
+    elif value not in declared.levels and not (declared.name == "cathode" and value in described):
         known = _definite(declared.levels)
-        findings.add(key, f"must be one of {', '.join(known)}", value, suggest(value, known))
+        todo = closest(value, known)
+        if declared.name == "cathode" and not todo:
+            todo = f"Another cathode is described in [materials.cathodes.{quoted(value)}], as own_cathode.toml shows"
+        findings.add(key, f"must be one of {', '.join(known)}", value, todo)
+
+
+def quoted(name: str) -> str:
+    """Return a name as TOML takes it for a key."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _choices(content: ConfigFile, name: str) -> tuple[str, ...] | None:
@@ -171,7 +184,7 @@ def read_fixed(content: ConfigFile, findings: Findings) -> dict[str, float | str
             findings.add(key, "must be a text", value)
         else:
             if declared.kind == "category":
-                check_level(value, declared, key, findings)
+                check_level(value, declared, key, findings, content.materials.cathodes)
             found[name] = value
         if declared is not None and not findings.is_faulty(*key):
             _check_parent(declared, key, content, findings)
@@ -189,7 +202,7 @@ def read_steps(content: ConfigFile, findings: Findings) -> dict[str, float]:
         declared = column(name)
         if declared is None and name not in content.parameters:
             known = (*names(*_GROUPS, kind="number"), *content.parameters)
-            findings.add(key, "is no setting of the vocabulary or of this file", todo=suggest(name, known))
+            findings.add(key, "is no setting of the vocabulary or of this file", todo=closest(name, known))
         elif declared is not None and declared.kind != "number":
             findings.add(key, "is not a number and has no step")
         else:
@@ -205,7 +218,7 @@ def read_units(content: ConfigFile, findings: Findings) -> dict[str, str]:
         key = ("machine", "units", name)
         declared = column(name)
         if declared is None or declared.kind != "number":
-            findings.add(key, "is no number of the vocabulary", todo=suggest(name, names(*_GROUPS, kind="number")))
+            findings.add(key, "is no number of the vocabulary", todo=closest(name, names(*_GROUPS, kind="number")))
             continue
         try:
             shown_in(1.0, declared.unit, unit)
@@ -234,7 +247,7 @@ def read_parameters(content: ConfigFile, findings: Findings) -> list[Parameter]:
         when = _read_when(name, table, declared, content, findings)
         parameter: Parameter | None
         if table.choices is not None:
-            parameter = _read_choice(name, table, declared, when, findings)
+            parameter = _read_choice(name, table, declared, when, content, findings)
         else:
             parameter = _read_numeric(name, table, declared, when, steps.get(name), findings)
         if parameter is not None:
@@ -259,7 +272,7 @@ def _read_when(
     if parent not in content.parameters and parent not in content.fixed:
         known = [other for other in (*content.parameters, *content.fixed) if other != name]
         findings.add(key, f"names {parent}, which is declared neither in [parameters] nor in [fixed]",
-                     todo=suggest(parent, known))  # fmt: skip
+                     todo=closest(parent, known))  # fmt: skip
     elif choices is None:
         if not findings.is_faulty("parameters", parent):
             findings.add(key, f"must name a choice; {parent} is a number")
@@ -275,7 +288,7 @@ def _check_wanted(parent: str, wanted: Collection[str], choices: Sequence[str], 
         findings.add(key, f"must name at least one choice of {parent}")
     for choice in wanted:
         if choice not in choices:
-            findings.add(key, f"must name choices of {parent}: {', '.join(choices)}", choice, suggest(choice, choices))
+            findings.add(key, f"must name choices of {parent}: {', '.join(choices)}", choice, closest(choice, choices))
 
 
 def _check_against_vocabulary(
@@ -296,6 +309,7 @@ def _read_choice(
     table: ParameterTable,
     declared: Column | None,
     when: Mapping[str, Sequence[str]] | None,
+    content: ConfigFile,
     findings: Findings,
 ) -> Categorical | None:
     key: Key = ("parameters", name)
@@ -306,7 +320,7 @@ def _read_choice(
         findings.add((*key, "choices"), "must not be given for a number", todo="Give low and high, and step if need be")
     elif declared is not None and declared.kind == "category":
         for choice in table.choices or ():
-            check_level(choice, declared, (*key, "choices"), findings)
+            check_level(choice, declared, (*key, "choices"), findings, content.materials.cathodes)
     try:
         return Categorical(name, choices=table.choices or (), when=when)
     except ValueError as error:

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from pvdopt.cells.table import closest
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
 from pvdopt.lab_tables.fields import Field
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable
 from pvdopt.units import UnknownUnitError, shown_in
+from pvdopt.wording import closest
 
 #: The file in a campaign's folder.
 MAPPINGS_FILE = "column_maps.json"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
-from pvdopt.cells.table import closest, fault_of
+from pvdopt.cells.table import fault_of
 from pvdopt.columns import Column, names, vocabulary
 from pvdopt.conversions import Basis, parse_on_basis
 from pvdopt.errors import DataInvalid, Problem
@@ -22,6 +22,7 @@ from pvdopt.ledger.values import Outcome
 from pvdopt.objectives import OUTCOME_UNITS, Objective
 from pvdopt.space import Categorical, SearchSpace
 from pvdopt.units import CANONICAL_UNITS, Measured, parse_quantity
+from pvdopt.wording import closest
 
 Role = Literal["id", "setting", "outcome", "label", "replicate_of"]
 Part = Literal["value", "sd", "qualifier"]

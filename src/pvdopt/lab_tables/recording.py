@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pvdopt.cells.table import closest
 from pvdopt.conversions import Basis, has_route
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.fields import (
@@ -32,6 +31,7 @@ from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable, Unreadable
 from pvdopt.ledger.values import Outcome
 from pvdopt.units import parse_quantity
+from pvdopt.wording import closest
 
 #: What a results table may hold: the path of a file, ``-`` for standard input, a table read already, or rows.
 Source = str | Path | RawTable | Mapping[str, object] | Sequence[Mapping[str, object]]

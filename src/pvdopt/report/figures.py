@@ -94,7 +94,7 @@ def _fronts(report: Report) -> Iterator[Chart]:
     corner = sorted((p.x, p.y) for p in own if p.label)
     predicted = [b for b in report.front.predicted if x.name in b.spans and y.name in b.spans]
     expected = sorted((b.spans[x.name][0], b.spans[y.name][0]) for b in predicted)
-    layers: list[Layer] = [
+    layers: list[Points | Line] = [
         Points("predicted front, 80 % intervals", "model", _believed(predicted, gx, gy, report), "square", True, 3.5),
         Line("predicted front, 80 % intervals", "model", *_staircase(expected, gx.sign), is_dashed=True),
         Points("next proposals", "next", _next_points(report, gx, gy), "diamond", True, 5.5),
@@ -114,7 +114,7 @@ def _fronts(report: Report) -> Iterator[Chart]:
         "proposals that wait.",
         linear_axis(title_of(x), xs),
         linear_axis(title_of(y), ys),
-        tuple(layer for layer in layers if not isinstance(layer, Points) or layer.points),
+        tuple(layer for layer in layers if (layer.points if isinstance(layer, Points) else layer.xs)),
         ("Cell", title_of(x), title_of(y)),
         tuple(rows),
     )
@@ -180,12 +180,13 @@ def _next_points(report: Report, gx: Goal, gy: Goal) -> tuple[Point, ...]:
 def _staircase(points: Sequence[tuple[float, float]], x_sign: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the edge of what the points achieve: between two of them only the worse of both is achieved."""
     xs, ys = [], []
-    for (x, y), following in zip(points, [*points[1:], None], strict=True):
+    for k, (x, y) in enumerate(points):
+        if k:
+            before_x, before_y = points[k - 1]
+            xs.append(before_x if x_sign > 0 else x)
+            ys.append(y if x_sign > 0 else before_y)
         xs.append(x)
         ys.append(y)
-        if following is not None:
-            xs.append(x if x_sign > 0 else following[0])
-            ys.append(following[1] if x_sign > 0 else y)
     return tuple(xs), tuple(ys)
 
 
