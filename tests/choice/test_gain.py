@@ -165,3 +165,37 @@ def test_medians_are_signed():
     models = FixedModels(y=(flat(2.0), flat(0.1), IDENTITY), z=(flat(3.0), flat(0.1), IDENTITY))
     goals = [Objective("y"), Objective("z", maximize=False)]
     assert signed_medians(models.predict(line(2)), goals).tolist() == [[2.0, -3.0], [2.0, -3.0]]
+
+
+# Along one setting x falls and z rises, as on a front between two objectives.
+FRONT = {"x": (lambda r: 1 - r["a"], flat(0.02), IDENTITY), "z": (lambda r: r["a"], flat(0.02), IDENTITY)}
+
+
+def test_growth_counts_near_the_leading_recipes_and_not_from_afar():
+    objectives = [Objective("x"), Objective("z")]
+    measured = pd.DataFrame({"a": [0.2, 0.5, 0.8]})
+    found = gain(objectives, FixedModels(**FRONT), measured, reference=[-50.0, -50.0])
+    # The front spans 0.18 to 0.82 in both, and as much below its worst still counts.
+    np.testing.assert_allclose(found.reference, [0.18 - 0.64, 0.18 - 0.64])
+    near = gain(objectives, FixedModels(**FRONT), measured, reference=[0.1, -50.0])
+    np.testing.assert_allclose(near.reference, [0.1, 0.18 - 0.64], err_msg="a nearer threshold stays")
+
+
+def test_what_only_noise_puts_in_front_does_not_move_the_reference():
+    # The last recipe is as good in x as the first, within what is known of it, and far worse in z.
+    models = FixedModels(
+        x=(lambda r: np.where(r["a"] > 0.9, 1.001, 1 - r["a"]), flat(0.02), IDENTITY),
+        z=(lambda r: np.where(r["a"] > 0.9, -30.0, r["a"]), flat(0.02), IDENTITY),
+    )
+    measured = pd.DataFrame({"a": [0.0, 0.8, 0.99]})
+    found = gain([Objective("x"), Objective("z")], models, measured, reference=[-50.0, -50.0])
+    assert found.reference[1] > -2.0
+
+
+@pytest.mark.parametrize(("others", "below"), [([], 0.04), ([0.1], 0.2)])
+def test_one_leading_recipe_has_an_extent_too(others, below):
+    # Both objectives rise together: the last recipe alone leads.
+    models = FixedModels(**{n: (lambda r: r["a"], flat(0.02), IDENTITY) for n in "xz"})
+    measured = pd.DataFrame({"a": [*others, 0.5]})
+    found = gain([Objective("x"), Objective("z")], models, measured, reference=[-9.0, -9.0])
+    np.testing.assert_allclose(found.reference, 0.5 - 0.02 - below)

@@ -42,6 +42,8 @@ N_RIVALS = 40
 N_EXPECTED = 200
 #: Smoothing of the improvement, as a share of the spread of the draws: no more than gives a rank where none improves.
 SMOOTHING = 1e-5
+#: How far below the leading recipes growth still counts, as a share of how far they, or all recipes, lie apart.
+BELOW_FRONT = 1.0
 #: Step at which the slope of a link is taken.
 SLOPE_STEP = 1e-4
 #: Weight of nearness to the reference point against growth: decides only where no draw grows anything.
@@ -99,6 +101,41 @@ def log_chance_to_meet(
     return np.maximum(total, -1e4)
 
 
+def reference_near(
+    predictions: Mapping[str, Prediction], goals: Sequence[Objective], medians: Array, counts: Array
+) -> Array:
+    """Return the signed point from which growth of the hypervolume counts, shape (m,): near the leading recipes.
+
+    A reference far below them makes a hair's breadth at one end of the front, which noise hides, worth as much as a
+    better compromise in its middle. The front's worst values less a part of its extent are what is usual (Ishibuchi et
+    al., How to Specify a Reference Point in Hypervolume Calculation, Evol. Comput. 26, 411 (2018)); here the extent
+    is that of the leading recipes' intervals of one deviation, and no less than the median deviation between all
+    recipes, so that one recipe has an extent as well.
+
+    Parameters
+    ----------
+    medians : ndarray of shape (n, m)
+        Signed.
+    counts : ndarray of bool, shape (n,)
+        Which recipes meet the constraints.
+    """
+    rows = np.flatnonzero(counts)
+    both = []
+    for o in goals:
+        p = predictions[o.name]
+        both.append([o.sign * p.link.inverse(p.mean[rows] + side * p.std[rows]) for side in (-1.0, 1.0)])
+    low, high = np.sort(np.array(both), axis=1).transpose(1, 2, 0)
+    # Better than another by no more than it is sure of, and worse by more: noise alone puts such a recipe in front.
+    middle = medians[rows][None, :, :]
+    beaten = (middle >= low[:, None, :]).all(axis=2) & (middle > high[:, None, :]).any(axis=2)
+    front = ~beaten.any(axis=1)
+    if not front.any():
+        front[:] = True
+    worst, best = low[front].min(axis=0), high[front].max(axis=0)
+    usual = np.median(np.abs(medians - np.median(medians, axis=0)), axis=0)
+    return np.asarray(worst - BELOW_FRONT * np.maximum(best - worst, usual))
+
+
 class Gain:
     """The gain of candidates over achieved recipes, under fitted models.
 
@@ -138,6 +175,8 @@ class Gain:
             predictions = models.predict(measured)
             medians = signed_medians(predictions, self.goals)
             meets = log_chance_to_meet(predictions, self.limits) >= np.log(0.5)
+            if len(self.goals) > 1 and meets.any():
+                self.reference = np.maximum(reference, reference_near(predictions, self.goals, medians, meets))
         #: Medians of the measured recipes that meet the constraints; what counts as achieved.
         self.achieved = medians[meets]
         leading = _first_fronts(np.where(meets[:, None], medians, -np.inf), N_RIVALS)
