@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pvdopt import materials, physics
-from pvdopt.capacity_prior import OTHER_WINDOW, SILENT_ANODE
+from pvdopt.capacity_prior import NODES, OTHER_WINDOW, SILENT_ANODE
 from pvdopt.evidence import Evidence, derive_columns
 from pvdopt.materials import cathodes, tables
 from pvdopt.objectives import Objective, Protocol
@@ -29,7 +29,7 @@ SPACE = SearchSpace(
 )
 ANNEALED = {"bias_v": 0.0, "thickness_um": 0.5, "anneal_kind": "furnace", "anneal_temperature_c": 700.0}
 BIASED = {"bias_v": -50.0, "thickness_um": 0.5, "anneal_kind": "none"}
-CRYSTALLINITY, ANODE, INSULATOR = range(3)
+CRYSTALLINITY, ANODE, INSULATOR, OPTIMUM, OPTIMUM_TWICE = range(5)
 MEASURED = tables._diffusivities()
 #: Publications behind a constant of the materials table.
 FITTED_ON = sorted({s for c in cathodes().values() for s in (*c.diffusivity_fitted_on, *c.exponent_fitted_on)})
@@ -329,7 +329,8 @@ class TestPrior:
         return float(mean[0]), float(variance[0])
 
     def test_a_crystalline_film_of_usual_geometry_has_the_theoretical_capacity_it_can_use(self):
-        mean, variance = self.mean(thickness_um=0.5, current_ua_cm2=10.0, v_max=4.2)
+        annealed = {"anneal_kind": "furnace", "anneal_temperature_c": 700.0}
+        mean, variance = self.mean(thickness_um=0.5, current_ua_cm2=10.0, v_max=4.2, **annealed)
         expected = np.log(69.19 * physics.FULL_UTILISATION) + 0.7 * -0.12
         assert mean == pytest.approx(expected, abs=0.005)
         assert variance == 0
@@ -387,12 +388,25 @@ class TestPrior:
         frame = derive_columns(
             pd.DataFrame({"cathode": ["LiCoO2", "LiCoO2", "LiMn2O4"], "thickness_um": [0.5, 5.0, 5.0]})
         )
-        beliefs = prior.beliefs(frame)[:, INSULATOR + 1 :]
+        beliefs = prior.beliefs(frame)[:, OPTIMUM_TWICE + 1 :]
         joint = beliefs @ beliefs.T
         # At the usual geometry the level is learned, whatever D is; a thick film hangs on it, each cathode on its own.
         assert joint[0, 0] == pytest.approx(0, abs=1e-12)
         assert joint[1, 1] > 0.1**2
         assert joint[1, 2] == 0
+
+    @pytest.mark.parametrize("place", range(3))
+    def test_mean_and_beliefs_together_hold_every_place_of_the_best_bias(self, place):
+        bias = np.arange(-100.0, 1.0, 10.0)
+        cells = pd.DataFrame({"cathode": "LiCoO2", "anneal_kind": "none", "bias_kind": "rf", "bias_v": bias})
+        prior, frame = Evidence.physics_only().prior("capacity"), derive_columns(cells)
+        mean, beliefs = prior.mean(frame)[0], prior.beliefs(frame)
+        z = NODES[place]
+        moved = mean + beliefs[:, OPTIMUM] * z + beliefs[:, OPTIMUM_TWICE] * (z**2 - 1) / np.sqrt(2)
+        best = physics.BIAS_OPTIMUM_V + z * physics.BIAS_OPTIMUM_SD_V
+        expected = 0.7 * physics.crystallinity_belief(25.0, 25.0, bias, bias_optimum_v=best)
+        np.testing.assert_allclose(moved - moved[-1], expected - expected[-1], atol=1e-9)
+        assert prior.weight_sd[OPTIMUM] == prior.weight_sd[OPTIMUM_TWICE] == 1
 
 
 class TestWindow:

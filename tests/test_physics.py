@@ -145,6 +145,14 @@ class TestCrystallinityBelief:
         assert (self.belief(anneal=700.0, bias=bias) == self.belief(anneal=700.0)).all()
         assert self.belief(bias=-50.0, bias_strength=0.0) == self.belief()
 
+    @pytest.mark.parametrize("optimum", [-85.0, -50.0, -15.0])
+    def test_the_best_bias_may_lie_elsewhere(self, optimum):
+        bias = np.arange(-150.0, 1.0, 5.0)
+        found = self.belief(bias=bias, bias_optimum_v=optimum)
+        assert bias[int(np.argmax(found))] == optimum
+        assert found.max() == pytest.approx(self.belief(anneal=700.0))
+        assert found[-1] == pytest.approx(self.belief())
+
 
 @pytest.mark.parametrize(("cycles", "sd"), [(100, 0.0), (1000, 0.46), (10, 0.46)])
 def test_an_uncertain_fade_exponent_adds_noise_away_from_100_cycles(cycles, sd):

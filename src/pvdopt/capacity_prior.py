@@ -52,8 +52,8 @@ INSULATORS = ("LiCoPO4", "FePO4")
 CLASS_LOG10_DIFFUSIVITY = {"layered": (-11.0, 1.0), "spinel": (-10.5, 1.0)}
 #: Deviation of log10 D where only some of a cathode's measurements are left (judgement, unverified).
 PARTIAL_LOG10_SD = 0.7
-#: Gauss-Hermite nodes and weights for the average over an uncertain log10 D (Abramowitz and Stegun, table 25.10).
-DIFFUSIVITY_NODES = ((-1.7320508, 0.0, 1.7320508), (1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0))
+#: Gauss-Hermite nodes and weights for the average over something uncertain (Abramowitz and Stegun, table 25.10).
+NODES, NODE_WEIGHTS = (-(3.0**0.5), 0.0, 3.0**0.5), (1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class CapacityPrior:
         q_ref, theory_var = self.reference_capacity(frame)
         shift, window_var = self._open_window(frame)
         log_u, _ = self._geometry(frame, q_ref)
-        belief, belief_var = self._crystallinity(frame)
+        belief, belief_var, _ = self._crystallinity(frame)
         mean = np.log(q_ref * physics.FULL_UTILISATION) + shift + log_u + BELIEF_WEIGHT * belief
         open_geometry = np.where(np.isnan(column_values(frame, "thickness_um")), OPEN_GEOMETRY_VAR, 0.0)
         return mean, theory_var + window_var + open_geometry + BELIEF_WEIGHT**2 * belief_var
@@ -84,21 +84,23 @@ class CapacityPrior:
     def beliefs(self, frame: pd.DataFrame) -> Array:
         """Return the features with a weight of their own, shape (n, k).
 
-        Crystallinity, anode without lithium, insulating host, and for each cathode what its capacity gains if log10 D
-        is one deviation above its mean: all films of one cathode are off by the same D.
+        Crystallinity, anode without lithium, insulating host, what the capacity gains if the best bias lies otherwise
+        (two features), and for each cathode what it gains if log10 D is one deviation above its mean: all films of
+        one cathode are off by the same D.
         """
         q_ref, _ = self.reference_capacity(frame)
         _, slope = self._geometry(frame, q_ref)
         names = _texts(frame, "cathode")
         by_cathode = np.where(names[:, None] == np.array(list(self.cathodes), dtype=object), slope[:, None], 0.0)
         insulating = np.isin(names.astype(str), INSULATORS).astype(float)
-        shared = (self._crystallinity(frame)[0], without_lithium(frame), insulating)
-        return np.column_stack([*shared, by_cathode])
+        crystallinity, _, by_optimum = self._crystallinity(frame)
+        shared = (crystallinity, without_lithium(frame), insulating)
+        return np.column_stack([*shared, *(BELIEF_WEIGHT * by_optimum), by_cathode])
 
     @property
     def weight_sd(self) -> Array:
         """Prior deviations of the beliefs' weights, shape (k,)."""
-        return np.array([BELIEF_WEIGHT_SD, ANODE_WEIGHT_SD, INSULATOR_WEIGHT_SD, *np.ones(len(self.cathodes))])
+        return np.array([BELIEF_WEIGHT_SD, ANODE_WEIGHT_SD, INSULATOR_WEIGHT_SD, *np.ones(2 + len(self.cathodes))])
 
     @staticmethod
     def widening(beliefs: Array) -> Array:
@@ -168,7 +170,7 @@ class CapacityPrior:
         part, length, q = frame.iloc[rows], thickness[rows], q_ref[rows]
         i = np.where(np.isnan(current[rows]), USUAL_CURRENT_UA_CM2, current[rows])
         log_d, log_d_sd, exponent = self._transport(part)
-        nodes, weights = (np.array(a)[:, None] for a in DIFFUSIVITY_NODES)
+        nodes, weights = (np.array(a)[:, None] for a in (NODES, NODE_WEIGHTS))
         diffusivity = 10.0 ** (log_d + nodes * log_d_sd)
         usual = physics.diffusion_parameter(diffusivity, q, USUAL_CURRENT_UA_CM2, USUAL_THICKNESS_UM)
         here = physics.diffusion_parameter(diffusivity, q, i, length)
@@ -212,8 +214,16 @@ class CapacityPrior:
 
     # -- crystallinity ---------------------------------------------------------------------------------------------
 
-    def _crystallinity(self, frame: pd.DataFrame) -> tuple[Array, Array]:
-        """Return the belief about heat and bias where it applies (layered oxides), 0 elsewhere, and its variance."""
+    def _crystallinity(self, frame: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """Return the belief about heat and bias where it applies (layered oxides), 0 elsewhere, and what is open in it.
+
+        Returns
+        -------
+        belief, variance : ndarray of shape (n,)
+            Averaged over where the best bias may lie; the variance is of what left-out sources would tell.
+        by_optimum : ndarray of shape (2, n)
+            The belief's first two Hermite components in the best bias, per standard deviation of it.
+        """
         with_cold = self.excluded.isdisjoint(physics.HEAT_FITTED_ON)
         layered = np.array([c == "layered" for c in frame.get("cathode_class", [None] * len(frame))], dtype=bool)
         anneal, substrate = (column_values(frame, f"{n}_temperature_c") for n in ("anneal", "substrate"))
@@ -223,17 +233,24 @@ class CapacityPrior:
         # Not known whether or how hot: most reported layered films were annealed near 700 C (judgement, unverified).
         guesses = ((700.0, 0.9), (500.0, 0.1))
 
-        def belief(strength: float) -> Array:
+        def belief(strength: float, optimum_v: float) -> Array:
             heats = [(np.where(np.isnan(anneal), t, anneal), w) for t, w in guesses]
-            parts = [w * physics.crystallinity_belief(h, substrate, bias, strength, with_cold) for h, w in heats]
+            parts = [
+                w * physics.crystallinity_belief(h, substrate, bias, strength, with_cold, optimum_v) for h, w in heats
+            ]
             return np.where(layered, sum(parts), 0.0)
 
+        optima = physics.BIAS_OPTIMUM_V + np.array(NODES) * physics.BIAS_OPTIMUM_SD_V
+        full = np.stack([belief(1.0, float(optimum_v)) for optimum_v in optima])
+        weights, z = np.array(NODE_WEIGHTS), np.array(NODES)
+        by_optimum = np.stack([(weights * z) @ full, (weights * (z**2 - 1.0) / np.sqrt(2.0)) @ full])
+        mean = weights @ full
         if not self.excluded & set(physics.BIAS_FITTED_ON):
-            return belief(1.0), np.zeros(len(frame))
+            return mean, np.zeros(len(frame)), by_optimum
         # Without Park et al. a publication outside the review still says that bias helps, after an anneal; how far it
         # stands in for one is open: anything from not at all to fully.
-        none, full = belief(0.0), belief(1.0)
-        return 0.5 * (none + full), (0.5 * (full - none)) ** 2
+        none = belief(0.0, physics.BIAS_OPTIMUM_V)
+        return 0.5 * (none + mean), (0.5 * (mean - none)) ** 2, 0.5 * by_optimum
 
 
 def without_lithium(frame: pd.DataFrame) -> Array:

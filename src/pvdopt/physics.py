@@ -92,6 +92,9 @@ COLD_ANCHORS_C = 500.0
 #: bias and 500 C 67 was reached (published outside the review, 2012).
 #: The width is a judgement (unverified).
 BIAS_OPTIMUM_V, BIAS_WIDTH_V, BIAS_FITTED_ON = -50.0, 25.0, ("park2005",)
+#: Deviation of the best bias from one laboratory to another, V: -30 to -80 V is called useful (domain notes,
+#: unverified), and supply, distance and pressure differ.
+BIAS_OPTIMUM_SD_V = 20.0
 
 
 def crystallinity_belief(
@@ -100,19 +103,20 @@ def crystallinity_belief(
     bias_v: ArrayLike,
     bias_strength: float = 1.0,
     with_cold_figure: bool = True,
+    bias_optimum_v: float = BIAS_OPTIMUM_V,
 ) -> Array:
     """Return a belief about ln(capacity factor) of a layered oxide from its heat and bias, 0 = fully crystallised.
 
     Heat is the larger of anneal and substrate temperature (C). A bias stands in for heat, the more the nearer it is
-    to -50 V. Only a belief about shape: the surrogate gives it a weight that data can move or cancel. Without the
-    figure of a film as deposited, the cold end follows the line through the films of 500 and 700 C.
+    to the best one. Only a belief about shape: the surrogate gives it a weight that data can move or cancel. Without
+    the figure of a film as deposited, the cold end follows the line through the films of 500 and 700 C.
     """
     factors = HEAT_LOG_FACTOR if with_cold_figure else _warm_line()
     heat = np.fmax(np.asarray(anneal_c, dtype=float), np.asarray(substrate_c, dtype=float))
     from_heat = np.interp(heat, HEAT_ANCHORS_C, factors)
-    bell = np.exp(-0.5 * ((np.asarray(bias_v, dtype=float) - BIAS_OPTIMUM_V) / BIAS_WIDTH_V) ** 2)
+    bell = np.exp(-0.5 * ((np.asarray(bias_v, dtype=float) - bias_optimum_v) / BIAS_WIDTH_V) ** 2)
     # The bell's tail reaches 0 V: without it the anchors of unbiased films would not be met.
-    unbiased = np.exp(-0.5 * (BIAS_OPTIMUM_V / BIAS_WIDTH_V) ** 2)
+    unbiased = np.exp(-0.5 * (bias_optimum_v / BIAS_WIDTH_V) ** 2)
     closeness = bias_strength * np.maximum(bell - unbiased, 0.0) / (1.0 - unbiased)
     return np.asarray(from_heat + closeness * (np.maximum(from_heat, factors[-1]) - from_heat))
 

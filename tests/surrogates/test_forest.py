@@ -5,7 +5,7 @@ from surrogate_tables import CAMPAIGN, plain, small_evidence, with_evidence
 
 from pvdopt.surrogates.forest import Forest, cell_weights
 
-ONE = {"bias_v": -50.0, "thickness_um": 0.5, "anneal_kind": "none"}
+ONE = {"bias_v": -50.0, "thickness_um": 0.5, "anneal_kind": "furnace", "anneal_temperature_c": 700.0}
 OTHER = {"bias_v": 0.0, "thickness_um": 2.0, "anneal_kind": "furnace", "anneal_temperature_c": 600.0}
 
 
