@@ -42,8 +42,6 @@ N_RIVALS = 40
 N_EXPECTED = 200
 #: Smoothing of the improvement, as a share of the spread of the draws: no more than gives a rank where none improves.
 SMOOTHING = 1e-5
-#: How far below the leading recipes growth still counts, as a share of how far they, or all recipes, lie apart.
-BELOW_FRONT = 1.0
 #: Step at which the slope of a link is taken.
 SLOPE_STEP = 1e-4
 #: Weight of nearness to the reference point against growth: decides only where no draw grows anything.
@@ -107,10 +105,10 @@ def reference_near(
     """Return the signed point from which growth of the hypervolume counts, shape (m,): near the leading recipes.
 
     A reference far below them makes a hair's breadth at one end of the front, which noise hides, worth as much as a
-    better compromise in its middle. The front's worst values less a part of its extent are what is usual (Ishibuchi et
-    al., How to Specify a Reference Point in Hypervolume Calculation, Evol. Comput. 26, 411 (2018)); here the extent
-    is that of the leading recipes' intervals of one deviation, and no less than the median deviation between all
-    recipes, so that one recipe has an extent as well.
+    better compromise in its middle. The front's worst values less what it extends over, so that it can still be
+    extended, are near to what is usual (Ishibuchi et al., How to Specify a Reference Point in Hypervolume Calculation,
+    Evol. Comput. 26, 411 (2018)). The extent counts in how sure the leading recipes' values are, and is no less than
+    half the median deviation between all recipes: one recipe has an extent as well.
 
     Parameters
     ----------
@@ -131,9 +129,10 @@ def reference_near(
     front = ~beaten.any(axis=1)
     if not front.any():
         front[:] = True
-    worst, best = low[front].min(axis=0), high[front].max(axis=0)
+    led = medians[rows][front]
+    extent = led.max(axis=0) - led.min(axis=0) + 0.5 * (high - low)[front].mean(axis=0)
     usual = np.median(np.abs(medians - np.median(medians, axis=0)), axis=0)
-    return np.asarray(worst - BELOW_FRONT * np.maximum(best - worst, usual))
+    return np.asarray(led.min(axis=0) - np.maximum(extent, 0.5 * usual))
 
 
 class Gain:
