@@ -27,6 +27,7 @@ def broken(constraint: Constraint, **columns: list[Any]) -> list[bool]:
     [
         (lambda: LinearSum({}, high=1), "a sum needs at least one parameter"),
         (lambda: LinearSum({"a": NAN}, high=1), "sum of a: weights must be finite"),
+        (lambda: LinearSum({"a": 1, "b": NAN}, high=1), "sum of a, b: weights must be finite"),
         (lambda: LinearSum({"a": 1, "b": 1}), "sum of a, b: give low, high or both"),
         (lambda: LinearSum({"a": 1}, low=2, high=1), "low not above high"),
         (lambda: LinearSum({"a": 1}, low=NAN, high=1), "low not above high"),
@@ -39,6 +40,7 @@ def broken(constraint: Constraint, **columns: list[Any]) -> list[bool]:
         (lambda: Limit("a", "b"), "limit on a: name at least one choice of b"),
         (lambda: Limit("a", "b", at_most={"c": NAN}), "limit on a: limits must be finite"),
         (lambda: Limit("a", "b", at_least={"c": math.inf}), "limit on a: limits must be finite"),
+        (lambda: Limit("a", "b", at_most={"c": 1}, at_least={"d": NAN}), "limit on a: limits must be finite"),
     ],
 )
 def test_senseless_constraints(make: Any, message: str) -> None:
@@ -53,6 +55,14 @@ def test_a_sum_may_be_bounded_on_either_side() -> None:
     assert broken(LinearSum(weights, low=0.5), **rows) == [True, False, False, True]
     assert broken(LinearSum(weights, high=0.5), **rows) == [False, True, True, False]
     assert broken(LinearSum(weights, low=0, high=1), **rows) == [False, False, True, True]
+
+
+def test_a_sum_bounded_by_nothing_but_zero_forgives_rounding_too() -> None:
+    assert broken(LinearSum({"a": 1, "b": -1}, low=0), a=[0.3, 0.3], b=[0.1 + 0.2, 0.31]) == [False, True]
+
+
+def test_a_range_may_be_a_single_number() -> None:
+    assert broken(Exclude({"a": Between(2, 2)}), a=[1.9, 2.0, 2.1]) == [False, True, False]
 
 
 def test_a_sum_on_its_bound_is_kept_in_spite_of_rounding() -> None:

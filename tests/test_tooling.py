@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -10,6 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from mutants import find_mutants
 
 ROOT = Path(__file__).parent.parent
 
@@ -101,3 +104,50 @@ def test_what_the_map_calls_written_is_there() -> None:
     planned = re.findall(r"^  (\w+)(\.py|/) +\(", plan, re.M)
     assert [name + ending for name, ending in written if not (ROOT / "src" / "pvdopt" / (name + ending)).exists()] == []
     assert [name + ending for name, ending in planned if (ROOT / "src" / "pvdopt" / (name + ending)).exists()] == []
+
+
+CHECKED = """
+def judge(x, low=0):
+    if x is None or x < low:
+        raise ValueError("x")
+    try:
+        note(x)
+    except (OSError, KeyError):
+        return not x
+    return [y for y in x if y] and all(x)
+class Other:
+    def fine(self):
+        return self.a == 1
+"""
+
+
+def test_every_check_is_broken_once_and_in_one_place_only() -> None:
+    found = [m.name for m in find_mutants(CHECKED)]
+    assert sorted(found) == sorted(
+        [
+            "judge: x < low  ->  x <= low",
+            "judge: x is None  ->  x is not None",
+            "judge: x is None or x < low  ->  False",
+            "judge: x is None or x < low  ->  True",
+            "judge: x is None or x < low  ->  without x < low",
+            "judge: x is None or x < low  ->  without x is None",
+            "judge: raise ValueError('x')  ->  nothing",
+            "judge: note(x)  ->  nothing",
+            "judge: except (OSError, KeyError)  ->  not caught",
+            "judge: except (OSError, KeyError)  ->  without KeyError",
+            "judge: except (OSError, KeyError)  ->  without OSError",
+            "judge: not x  ->  x",
+            "judge: [y for y in x if y] and all(x)  ->  without [y for y in x if y]",
+            "judge: [y for y in x if y] and all(x)  ->  without all(x)",
+            "judge: all(x)  ->  any",
+            "judge: y  ->  False",
+            "judge: y  ->  True",
+            "Other.fine: self.a == 1  ->  self.a != 1",
+        ]
+    )
+    assert [m.where for m in find_mutants(CHECKED, ["Other"])] == ["Other.fine"]
+    whole = ast.unparse(ast.parse(CHECKED)).splitlines()
+    for mutant in find_mutants(CHECKED):
+        changed = ast.unparse(mutant.tree).splitlines()
+        assert len(changed) == len(whole)
+        assert sum(a != b for a, b in zip(whole, changed, strict=True)) == 1, mutant.name

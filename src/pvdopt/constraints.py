@@ -103,7 +103,7 @@ class Exclude:
             raise ValueError("an exclusion needs at least one condition")
         for name, condition in self.conditions.items():
             # a bare word would be taken letter by letter and never be met
-            if isinstance(condition, str) or (not isinstance(condition, Between) and not condition):
+            if isinstance(condition, str) or not condition:
                 raise ValueError(f"exclusion on {name}: give a list of choices or a Between, got {condition!r}")
 
     @property

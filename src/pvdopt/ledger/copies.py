@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -168,17 +169,22 @@ def copy_file(source: Path, target: Path) -> int:
     LedgerBusy, PvdoptError
     """
     aside = _aside(target)
+    end = time.monotonic() + WAIT_S
+
+    def give_up(status: int, remaining: int, total: int) -> None:
+        # Python's backup tries a locked file again for ever.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() >= end:
+            raise LedgerBusy(f"{source}: somebody else is writing to it. Nothing was copied; try again.")
+
     try:
         with (
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_S)) as original,
             closing(sqlite3.connect(aside)) as made,
         ):
-            original.backup(made)
+            original.backup(made, progress=give_up)
             n_facts = int(made.execute("SELECT count(*) FROM facts").fetchone()[0])
         aside.replace(target)
     except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise LedgerBusy(f"{source}: somebody else is writing to it. Nothing was copied; try again.") from error
         raise PvdoptError(f"{target}: the copy cannot be written ({error}).") from error
     except OSError as error:
         raise PvdoptError(f"{target}: the copy cannot be written ({error.strerror or error}).") from error
