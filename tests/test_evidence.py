@@ -10,6 +10,7 @@ import pytest
 from pvdopt import materials, physics
 from pvdopt.capacity_prior import NODES, OTHER_WINDOW, SILENT_ANODE
 from pvdopt.evidence import Evidence, derive_columns
+from pvdopt.features import encode
 from pvdopt.materials import cathodes, tables
 from pvdopt.objectives import Objective, Protocol
 from pvdopt.space import Categorical, Continuous, SearchSpace, Stepped
@@ -281,9 +282,7 @@ class TestTable:
     def test_what_never_applied_to_own_cells_is_not_missing(self):
         own = SPACE.frame([BIASED, BIASED]).assign(capacity=[50.0, 51.0])
         table = Evidence.physics_only(FIXED, PROTOCOL).table("capacity", own, SPACE)
-        models = OutcomeModels(SPACE, [Objective("capacity")], Evidence.physics_only(FIXED, PROTOCOL)).fit(own)
-        design = models.models["capacity"]._rows.design
-        found = next(c for c in design.columns if c.input.name == "anneal_temperature_c")
+        found = next(c for c in encode(table.inputs, table.frame).columns if c.input.name == "anneal_temperature_c")
         assert len(table) == 2
         assert not found.missing.any()
 

@@ -102,6 +102,11 @@ class CapacityPrior:
         """Prior deviations of the beliefs' weights, shape (k,)."""
         return np.array([BELIEF_WEIGHT_SD, ANODE_WEIGHT_SD, INSULATOR_WEIGHT_SD, *np.ones(2 + len(self.cathodes))])
 
+    @property
+    def doubtful(self) -> Array:
+        """Mean weights of the beliefs that need not hold in every laboratory, shape (k,): that about heat and bias."""
+        return np.array([BELIEF_WEIGHT, *np.zeros(4 + len(self.cathodes))])
+
     @staticmethod
     def widening(beliefs: Array) -> Array:
         """Return how much wider than usual the process effects of each row are, from its beliefs; shape (n,)."""

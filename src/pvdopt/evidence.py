@@ -47,14 +47,34 @@ FADE_UNIT = 2.3
 
 _NO_BIAS = {"bias_kind": ("none",), "method": ("pld", "ebeam", "thermal_evaporation")}
 
+#: How far settings reach. Films order, and bias helps, within a fraction of the range (an anneal within 100 to 200 C,
+#: -30 to -80 V; domain notes 2): half. What enters by a power law over decades, as thickness, current and a
+#: conductivity do, changes little by little. Anneals of different kinds are heat in any case, and how much of it their
+#: temperature says. Sizes are judgements (unverified), tried on simulated laboratories (studies/lab_transfer).
+_SHARP, _GRADUAL, _ALIKE = 0.5, 1.7, 2.5
 _PROCESS: tuple[Input, ...] = (
-    NumberInput("thickness_um", 0.05, 10.0, log=True),
-    NumberInput("current_ua_cm2", 1.0, 1000.0, log=True),
-    NumberInput("bias_v", -100.0, 0.0, absent_when=_NO_BIAS, absent_value=0.0, guess=((0.0, 0.9), (-50.0, 0.1))),
-    NumberInput("anneal_temperature_c", 25.0, 850.0, absent_when={"anneal_kind": ("none",)}, absent_value=25.0),
-    NumberInput("substrate_temperature_c", 25.0, 600.0, guess=((25.0, 0.8), (300.0, 0.2))),
-    NumberInput("electrolyte_log10_conductivity", -7.5, -5.0),
-    CategoryInput("anneal_kind", ("none", "furnace", "rta", "unspecified")),
+    NumberInput("thickness_um", 0.05, 10.0, log=True, reach=_GRADUAL),
+    NumberInput("current_ua_cm2", 1.0, 1000.0, log=True, reach=_GRADUAL),
+    NumberInput(
+        "bias_v",
+        -100.0,
+        0.0,
+        absent_when=_NO_BIAS,
+        absent_value=0.0,
+        guess=((0.0, 0.9), (-50.0, 0.1)),
+        reach=_SHARP,
+    ),
+    NumberInput(
+        "anneal_temperature_c",
+        25.0,
+        850.0,
+        absent_when={"anneal_kind": ("none",)},
+        absent_value=25.0,
+        reach=_SHARP,
+    ),
+    NumberInput("substrate_temperature_c", 25.0, 600.0, guess=((25.0, 0.8), (300.0, 0.2)), reach=_SHARP),
+    NumberInput("electrolyte_log10_conductivity", -7.5, -5.0, reach=_GRADUAL),
+    CategoryInput("anneal_kind", ("none", "furnace", "rta", "unspecified"), reach=_ALIKE),
     CategoryInput("method_family", ("sputter", "pld", "evaporation")),
     CategoryInput("architecture", ("planar", "3d")),
     CategoryInput("stacking", ("in_situ", "ex_situ")),
@@ -224,7 +244,12 @@ class Evidence:
             )
         prior = CapacityPrior(self._cathodes(), self.excluded)
         return PriorMean(
-            mean=prior.mean, beliefs=prior.beliefs, weight_sd=prior.weight_sd, level_sd=0.3, widening=prior.widening
+            mean=prior.mean,
+            beliefs=prior.beliefs,
+            weight_sd=prior.weight_sd,
+            level_sd=0.3,
+            widening=prior.widening,
+            doubtful=prior.doubtful,
         )
 
 

@@ -33,6 +33,9 @@ class NumberInput:
         What not applying physically amounts to (a bias of 0 V); None keeps it a state of its own.
     guess : tuple of (value, weight)
         Belief about a value that was not reported; empty: the values seen in training.
+    reach : float
+        Over what share of the range films are expected to stay alike, before any cell: the prior median of the
+        length scale of models that know the setting.
     """
 
     name: str
@@ -42,6 +45,7 @@ class NumberInput:
     absent_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
     absent_value: float | None = None
     guess: tuple[tuple[float, float], ...] = ()
+    reach: float = 1.0
 
     def scale(self, values: Array) -> Array:
         """Return values on [0, 1]."""
@@ -53,12 +57,19 @@ class NumberInput:
 
 @dataclass(frozen=True)
 class CategoryInput:
-    """A category the model sees, by its declared levels."""
+    """A category the model sees, by its declared levels.
+
+    Attributes
+    ----------
+    reach : float
+        How alike films of different levels are expected to be, before any cell: a correlation of exp(-1/reach).
+    """
 
     name: str
     levels: tuple[str, ...]
     absent_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
     guess: tuple[tuple[str, float], ...] = ()
+    reach: float = 1.0
 
 
 Input = NumberInput | CategoryInput

@@ -7,7 +7,7 @@ Only rows that say something about the outcome enter; what a row does not say st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -54,6 +54,8 @@ class PriorMean:
         Prior deviation of the overall level on the model scale.
     unit : float
         How wide effects on this scale are, the logarithm of a capacity being 1.
+    doubtful : ndarray of shape (k,)
+        Weights in ``mean`` of the beliefs that need not hold in every laboratory, 0 for the others; empty: all hold.
     widening : callable or None
         Beliefs (n, k) -> what the deviation of process effects is multiplied by, shape (n,); None: 1 everywhere.
     """
@@ -64,6 +66,7 @@ class PriorMean:
     level_sd: float
     unit: float = 1.0
     widening: Callable[[Array], Array] | None = None
+    doubtful: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def no_prior() -> PriorMean:

@@ -15,7 +15,8 @@ from pvdopt.evidence import Evidence
 from pvdopt.features import encode
 from pvdopt.space import Continuous, SearchSpace
 from pvdopt.surrogates import gaussian_process
-from pvdopt.surrogates.gaussian_process import GaussianProcess, asking_source, hyperpriors, truncated_moments
+from pvdopt.surrogates.gaussian_process import GaussianProcess, asking_source, truncated_moments
+from pvdopt.surrogates.hyperpriors import hyperpriors
 from pvdopt.training import OWN_SOURCE, plain_table
 
 ONE = {"bias_v": -50.0, "thickness_um": 0.5, "anneal_kind": "none"}

@@ -30,7 +30,7 @@ class Fixed:
 
 
 def weight(monkeypatch, table, gp, forest):
-    monkeypatch.setattr(mixture, "GaussianProcess", gp)
+    monkeypatch.setattr(mixture, "DoubtingProcess", gp)
     monkeypatch.setattr(mixture, "Forest", forest)
     return Mixture().fit(table).weight
 
@@ -78,7 +78,7 @@ class TestWeight:
         assert weight(monkeypatch, few, Fixed(lambda f: f["a"]), Fixed(lambda f: f["a"] + 9)) == 0.5
 
     def test_disagreement_widens_the_recipes_effect(self, table, monkeypatch):
-        monkeypatch.setattr(mixture, "GaussianProcess", Fixed(lambda f: f["a"]))
+        monkeypatch.setattr(mixture, "DoubtingProcess", Fixed(lambda f: f["a"]))
         monkeypatch.setattr(mixture, "Forest", Fixed(lambda f: f["a"] + 2.0))
         p = Mixture().fit(table.subset(np.arange(5))).predict(table.frame)
         np.testing.assert_allclose(p.mean, table.frame["a"] + 1)

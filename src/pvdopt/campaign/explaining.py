@@ -134,7 +134,7 @@ def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against:
         purpose=None if cell is None else cell.purpose,
         reason=None if cell is None else cell.reason,
         warnings=[*outside, *warnings[0]],
-        notes=[*_share_notes(beliefs, shares), *general_notes(beliefs)],
+        notes=[*_share_notes(beliefs, shares), *_kind_notes(beliefs), *general_notes(beliefs)],
         fingerprint=beliefs.fingerprint(),
         alternatives=[] if cell is None else list(cell.proposal.get("alternatives") or []),
     )
@@ -224,7 +224,10 @@ def _slices(
 
 
 def _reported(beliefs: Beliefs, name: str, is_category: bool) -> np.ndarray[Any, Any]:
-    """Return what reported cells of the campaign's cathode state of a setting; nobody reports of an unknown one."""
+    """Return what reported cells of the campaign's cathode state of a setting; nobody reports of an unknown one.
+
+    A bias or an anneal of a kind that was not said is "unspecified", and counts for none of the choices.
+    """
     evidence = beliefs.evidence
     nothing: np.ndarray[Any, Any] = np.zeros(0, dtype=object if is_category else float)
     if evidence is None or name not in evidence.cells.columns:
@@ -237,11 +240,7 @@ def _reported(beliefs: Beliefs, name: str, is_category: bool) -> np.ndarray[Any,
     stated = cells.loc[telling, name]
     if not is_category:
         return np.asarray(pd.to_numeric(stated, errors="coerce"), dtype=float)
-    p = beliefs.space[name]
-    choices = [c for c in p.choices if c != "none"] if isinstance(p, Categorical) else []
-    # A bias or an anneal of a kind that was not said is read as the usual one, the first that is listed.
-    told = [choices[0] if v == "unspecified" and choices else v for v in stated]
-    return np.array([*told, None], dtype=object)[:-1]
+    return np.array([*stated, None], dtype=object)[:-1]
 
 
 # -- what is near ----------------------------------------------------------------------------------------------------
@@ -279,6 +278,18 @@ def _sum_up(beliefs: Beliefs, cell: pd.Series) -> str:
     word = cell["outcome_class"]
     told = ", ".join(outcomes) or (word if isinstance(word, str) else "no outcome yet")
     return f"{', '.join(parts)}: {told}" if parts else told
+
+
+def _kind_notes(beliefs: Beliefs) -> list[str]:
+    """Say how many reported cells state something and not of what kind: no place of a slice counts them."""
+    notes = []
+    for p in beliefs.space.parameters:
+        if isinstance(p, Categorical) and "unspecified" not in p.choices:
+            n = int((_reported(beliefs, p.name, is_category=True) == "unspecified").sum())
+            if n:
+                cells = "1 reported cell has" if n == 1 else f"{n} reported cells have"
+                notes.append(f"{p.name}: {cells} one of a kind not said, which no choice counts.")
+    return notes
 
 
 def _share_notes(beliefs: Beliefs, shares: Mapping[str, Shares]) -> list[str]:

@@ -40,9 +40,9 @@ def make_surrogate(name: str, seed: int = 0) -> Surrogate:
         If there is none of that name.
     """
     if name == "gaussian_process":
-        from pvdopt.surrogates.gaussian_process import GaussianProcess
+        from pvdopt.surrogates.doubting_process import DoubtingProcess
 
-        return GaussianProcess(seed=seed)
+        return DoubtingProcess(seed=seed)
     if name == "forest":
         from pvdopt.surrogates.forest import Forest
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -142,6 +142,10 @@ class Prediction:
         """Return the normal beliefs this one is made of, with their weights: only itself, if it is not mixed."""
         return [(1.0, self)]
 
+    def shifted(self, by: Array) -> Self:
+        """Return the same belief about what lies so much higher on the model scale; shape (n,)."""
+        return replace(self, mean=self.mean + by)
+
     def median(self) -> Array:
         """Return the median of each recipe in the outcome's unit, shape (n,)."""
         return self.link.inverse(self.mean)
@@ -226,6 +230,10 @@ class MixedPrediction(Prediction):
             members=tuple(members),
             weights=np.asarray(weights),
         )
+
+    def shifted(self, by: Array) -> Self:
+        """Return the same beliefs about what lies so much higher on the model scale; shape (n,)."""
+        return replace(self, mean=self.mean + by, members=[member.shifted(by) for member in self.members])
 
     def parts(self) -> Sequence[tuple[float, Prediction]]:
         """Return the beliefs it is made of, with their weights."""

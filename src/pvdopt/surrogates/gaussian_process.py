@@ -18,8 +18,9 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
-from pvdopt.features import Design, NumberInput, encode
+from pvdopt.features import Design, encode
 from pvdopt.surrogates.base import Prediction
+from pvdopt.surrogates.hyperpriors import hyperpriors
 from pvdopt.surrogates.kernel import FactorPair, ProcessKernel, equal_levels
 from pvdopt.training import OWN_SOURCE, TrainingTable
 
@@ -31,49 +32,10 @@ Array = NDArray[np.float64]
 SHARED_RESPONSE = 0.6
 #: Rows used to set hyperparameters; all rows are used to predict.
 N_ROWS_FOR_HYPERPARAMETERS = 400
-
-
-@dataclass(frozen=True)
-class Hyperprior:
-    """A log-normal prior: median and relative width of a positive hyperparameter."""
-
-    name: str
-    median: float
-    log_sd: float
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Return the log bounds, three widths either side."""
-        centre = float(np.log(self.median))
-        return centre - 3.0 * self.log_sd, centre + 3.0 * self.log_sd
-
-
-def hyperpriors(table: TrainingTable) -> list[Hyperprior]:
-    """Return the priors of a table's hyperparameters, in the order of theta.
-
-    Deviations with evidence follow the domain notes (section 5.2, judgements, unverified); a plain optimiser works
-    on a standardised outcome and inputs on [0, 1].
-    """
-    plain = not table.effects
-    unit = table.prior.unit
-    lengths = [
-        Hyperprior(f"length {i.name}", 0.5 if plain else 1.0, 0.6 if plain else 0.5)
-        if isinstance(i, NumberInput)
-        else Hyperprior(f"length {i.name}", 1.0, 0.6)
-        for i in table.inputs
-    ]
-    found = [
-        *lengths,
-        Hyperprior("additive", *((0.5, 0.7) if plain else (0.45 * unit, 0.5))),
-        Hyperprior("interaction", *((1.0, 0.5) if plain else (0.30 * unit, 0.5))),
-    ]
-    widths = {"cathode_class": 0.15, "cathode_family": 0.20, "electrolyte": 0.20, "anode": 0.20}
-    found += [Hyperprior(f"effect {e}", widths.get(e, 0.20) * unit, 0.5) for e in table.effects]
-    if not plain:
-        found.append(Hyperprior("source", 0.35 * unit, 0.4))
-    found.append(Hyperprior("run", 0.10 if plain else 0.08 * unit, 0.5))
-    found.append(Hyperprior("noise", 0.15 if plain else 0.12 * unit, 1.0 if plain else 0.5))
-    return found
+#: In a laboratory where the literature does not hold: deviation of the weights of its beliefs, which may then have
+#: either sign, and how much wider process effects are (judgements, unverified; tried on simulated laboratories,
+#: studies/lab_transfer).
+DOUBTED_WEIGHT_SD, DOUBTED_WIDTH = 0.3, 2.0
 
 
 @dataclass(frozen=True)
@@ -98,11 +60,15 @@ class GaussianProcess:
         Correlation of the process response between the laboratory and the literature, in [0, 1].
     n_restarts : int
         Further starts of the hyperparameter search, drawn from the priors with ``seed``.
+    believes : bool
+        Whether what the literature says of the process holds in this laboratory. If not, its doubtful beliefs have
+        no sign here, its cells share no process response with this laboratory's, and films may differ more.
     """
 
     shared_response: float = SHARED_RESPONSE
     n_restarts: int = 1
     seed: int = 0
+    believes: bool = True
     name: str = "gaussian_process"
     theta: Array = field(init=False, repr=False)
 
@@ -117,7 +83,7 @@ class GaussianProcess:
         self._unstated = tuple(bool(c.missing[table.own].all()) for c in design.columns)
         self._asking = asking_source(table)
         self._rows = self._make_rows(table.frame, design, table.source, table.run, table.own)
-        prior_mean, prior_var = table.prior.mean(table.frame)
+        prior_mean, prior_var = self._prior_mean(table.frame, self._rows)
         self.theta = np.array([np.log(p.median) for p in self._priors])
         self._noise_var = table.noise_var + prior_var
         self._residual = table.y - prior_mean
@@ -151,6 +117,13 @@ class GaussianProcess:
             for c, unstated in zip(design.columns, self._unstated, strict=True)
         )
         return _Rows(Design(columns, design.n), self._table.prior.beliefs(frame), effects, source, run, own)
+
+    def _prior_mean(self, frame: pd.DataFrame, rows: _Rows) -> tuple[Array, Array]:
+        """Return the prior mean of rows and the variance of what each leaves open, each of shape (n,)."""
+        mean, variance = self._table.prior.mean(frame)
+        if not self.believes:
+            mean = mean - np.where(rows.own, rows.beliefs @ self._table.prior.doubtful, 0.0)
+        return mean, variance
 
     def _search(self, residual: Array, noise_var: Array, n_restarts: int | None = None) -> None:
         """Set theta to the best of a few L-BFGS-B runs on a bounded number of rows."""
@@ -256,18 +229,28 @@ class GaussianProcess:
 
         1 on the same side, the shared share between laboratory and literature; times how wide both rows' effects are.
         """
-        shared = np.where(a.own[:, None] == b.own[None, :], 1.0, self.shared_response)
+        across = self.shared_response if self.believes else 0.0
+        shared = np.where(a.own[:, None] == b.own[None, :], 1.0, across)
         return np.asarray(shared * self._width(a)[:, None] * self._width(b)[None, :])
 
     def _width(self, rows: _Rows) -> Array:
         """Return what the deviation of each row's process effects is multiplied by, shape (n,)."""
         widening = self._table.prior.widening
-        return np.ones(rows.design.n) if widening is None else widening(rows.beliefs)
+        width = np.ones(rows.design.n) if widening is None else widening(rows.beliefs)
+        return width if self.believes else np.where(rows.own, DOUBTED_WIDTH, width)
+
+    def _weighted(self, rows: _Rows) -> Array:
+        """Return the beliefs of rows times the deviations of their weights; a doubted one has a weight of its own."""
+        prior = self._table.prior
+        weighted = rows.beliefs * prior.weight_sd
+        if self.believes:
+            return np.asarray(weighted)
+        doubted = rows.own[:, None] & (prior.doubtful != 0)[None, :]
+        return np.hstack([np.where(doubted, 0.0, weighted), np.where(doubted, DOUBTED_WEIGHT_SD * rows.beliefs, 0.0)])
 
     def _linear(self, a: _Rows, b: _Rows) -> Array:
         """Return the covariance of the level and the weighted beliefs."""
-        prior = self._table.prior
-        return np.asarray(prior.level_sd**2 + (a.beliefs * prior.weight_sd**2) @ b.beliefs.T)
+        return np.asarray(self._table.prior.level_sd**2 + self._weighted(a) @ self._weighted(b).T)
 
     def _complete_bounds(self, prior_mean: Array) -> tuple[Array, Array]:
         """Return residuals and noise in which each bound is replaced by what it is expected to hide.
@@ -322,7 +305,7 @@ class GaussianProcess:
         design = encode(self._table.inputs, recipes)
         nothing = np.full(n, "", dtype=object)
         rows = self._make_rows(recipes, design, nothing, nothing, np.ones(n, dtype=bool))
-        prior_mean, prior_var = self._table.prior.mean(recipes)
+        prior_mean, prior_var = self._prior_mean(recipes, rows)
         amplitude = self._amplitudes()
         mean = np.array(prior_mean)
         variance, level_var = self._prior_variance(rows, amplitude), amplitude.get("source", 0.0)
@@ -384,6 +367,21 @@ class GaussianProcess:
             left.append(np.maximum(prior - np.einsum("ij,ij->j", explained, explained), 1e-12))
         return prior, left[0], np.minimum(left[1], left[0])
 
+    def log_evidence(self) -> float:
+        """Return the log density of the laboratory's own rows given the reported ones, hyperparameters as they are.
+
+        The difference of two log marginal likelihoods (Rasmussen and Williams 2006, equation 2.30); a bound counts as
+        what it is expected to hide.
+        """
+        covariance = self._rows_covariance(self._noise_var)
+
+        def log_density(picked: NDArray[np.intp]) -> float:
+            factor = np.linalg.cholesky(covariance[np.ix_(picked, picked)])
+            z = solve_triangular(factor, self._residual[picked], lower=True)
+            return float(-0.5 * z @ z - np.log(np.diag(factor)).sum() - 0.5 * len(picked) * np.log(2.0 * np.pi))
+
+        return log_density(np.arange(len(self._residual))) - log_density(np.flatnonzero(~self._rows.own))
+
     def level(self) -> tuple[float, float] | None:
         """Return mean and deviation of this laboratory's level above the sources' mean, model scale.
 
@@ -410,7 +408,7 @@ class GaussianProcess:
     def _prior_variance(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
         prior = self._table.prior
         effects = sum(amplitude[f"effect {e}"] for e in self._table.effects)
-        linear = prior.level_sd**2 + (rows.beliefs**2 * prior.weight_sd**2).sum(axis=1)
+        linear = prior.level_sd**2 + (self._weighted(rows) ** 2).sum(axis=1)
         process = (amplitude["additive"] + amplitude["interaction"]) * self._width(rows) ** 2
         return np.asarray(linear + process + effects)
 

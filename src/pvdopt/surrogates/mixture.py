@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from pvdopt.surrogates.base import Prediction, Surrogate
+from pvdopt.surrogates.doubting_process import DoubtingProcess
 from pvdopt.surrogates.forest import Forest, cell_weights
-from pvdopt.surrogates.gaussian_process import GaussianProcess
 from pvdopt.training import TrainingTable
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Mixture:
         """Learn both models and their weight (one half under eight rows)."""
         table = table.in_fixed_order()
         self.weight = self._find_weight(table) if len(table) >= 8 else 0.5
-        self._gp = GaussianProcess(seed=self.seed).fit(table)
+        self._gp = DoubtingProcess(seed=self.seed).fit(table)
         self._forest = Forest(seed=self.seed).fit(table)
         return self
 
@@ -57,7 +57,7 @@ class Mixture:
             out = folds == fold
             train, test = table.subset(~out), table.subset(out)
             models: tuple[Surrogate, ...] = (
-                GaussianProcess(seed=self.seed, n_restarts=0).fit(train),
+                DoubtingProcess(seed=self.seed).fit(train),
                 Forest(seed=self.seed, n_trees=40).fit(train),
             )
             for k, model in enumerate(models):

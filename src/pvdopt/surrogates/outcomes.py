@@ -126,7 +126,7 @@ class OutcomeModels:
         for objective in self.objectives:
             prediction = bases[self._base(objective.name)]
             if self._is_derived(objective.name):
-                prediction = replace(prediction, mean=prediction.mean + np.log(self._thickness(recipes)))
+                prediction = prediction.shifted(np.log(self._thickness(recipes)))
             found[objective.name] = prediction
         return found
 
