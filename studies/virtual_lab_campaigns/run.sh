@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-seeds="${1:-8}"
+seeds="${1:-16}"
 jobs="${2:-1}"
 [ $# -gt 2 ] && shift 2 || set -- lco_lipon
 for name in "$@"; do
