@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from some_chart import make_chart
 
-from pvdopt.report.charts import category_axis, linear_axis, log_axis, spread_labels
+from pvdopt.report.charts import Point, Points, category_axis, linear_axis, log_axis, spread_labels
 from pvdopt.report.paper import _draw
 from pvdopt.report.svg import draw_key, draw_svg
 
@@ -38,6 +39,14 @@ def test_an_axis_of_one_value_has_room_around_it(axis: object) -> None:
 def test_labels_of_close_points_do_not_overlap() -> None:
     (_, x1, y1), (_, x2, y2) = spread_labels(make_chart(), 0.1, 0.05)
     assert abs(x1 - x2) >= 0.1 or abs(y1 - y2) >= 0.05
+
+
+def test_of_many_labels_on_one_spot_those_that_are_shown_can_be_read() -> None:
+    crowd = Points("cells", "own", tuple(Point(1.0, 2.0, (f"P{k}",), label=f"P{k:03d}") for k in range(30)))
+    placed = spread_labels(replace(make_chart(), layers=(crowd,)), 0.1, 0.05)
+    assert 4 <= len(placed) < 30
+    for k, (_, x, y) in enumerate(placed):
+        assert not any(abs(x - a) < 0.1 and abs(y - b) < 0.05 for _, a, b in placed[:k])
 
 
 @pytest.mark.parametrize("form", ["png", "svg"])

@@ -11,8 +11,10 @@ import pytest
 from campaigns import make_lco, propose
 from pvdopt.campaign import Campaign
 from pvdopt.report import Report, build_report
-from pvdopt.report.figures import _staircase, draw_charts
+from pvdopt.report.figures import draw_charts
+from pvdopt.report.front_chart import _staircase
 from pvdopt.report.learned import calibrate
+from pvdopt.report.track_charts import say_uncalibrated
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,9 @@ def report(lco: Campaign) -> Report:
 
 def test_headline_and_counts_follow_the_ledger(report: Report) -> None:
     assert report.headline == (
-        "4 cells made, 1 of them without usable figures. Measured so far, the highest capacity is 95 µAh cm⁻² µm⁻¹ "
-        "(P004) and the highest retention is 0.91 (P001). No other cell beats 2 of them in every goal."
+        "Measured so far: 95 µAh cm⁻² µm⁻¹ is the highest capacity (P004), 0.91 is the highest retention (P001). P001 "
+        "and P002 balance the goals best: no cell beats either of them in every goal. 4 cells made, 1 of them without "
+        "usable figures; 1 proposal waits to be made."
     )
     assert [p.id for p in report.proposals] == ["P005"]
     assert report.cell("P003").outcome_class == "cracked"
@@ -79,6 +82,17 @@ def test_calibration_counts_results_inside_intervals_of_each_width(report: Repor
     assert found.shares == pytest.approx([2 / 3] * 9)
 
 
+def test_of_few_results_no_calibration_is_drawn_but_told(report: Report) -> None:
+    assert "calibration" not in draw_charts(report)
+    assert say_uncalibrated(report) == (
+        "Whether intervals are as wide as they have to be cannot be told yet of capacity (3 results) and retention (2 "
+        "results): it is drawn from 5 results on."
+    )
+    enough = replace(report, calibration=[replace(c, n=5) for c in report.calibration])
+    assert "calibration" in draw_charts(enough)
+    assert say_uncalibrated(enough) == ""
+
+
 def test_the_same_ledger_gives_the_same_report(lco: Campaign, report: Report) -> None:
     assert lco.folder is not None
     with Campaign.open(lco.folder, "somebody else") as again:
@@ -86,8 +100,9 @@ def test_the_same_ledger_gives_the_same_report(lco: Campaign, report: Report) ->
 
 
 def test_every_chart_has_its_numbers_as_a_table(report: Report) -> None:
-    charts = draw_charts(report)
-    assert {"front", "progress-capacity", "predicted-capacity", "calibration", "reported-voltage"} <= set(charts)
+    charts = draw_charts(replace(report, calibration=[replace(c, n=5) for c in report.calibration]))
+    assert "calibration" in charts
+    assert {"front", "progress-capacity", "predicted-capacity", "reported-voltage"} <= set(charts)
     for chart in charts.values():
         assert chart.rows
         assert all(len(row) == len(chart.headings) for row in chart.rows)

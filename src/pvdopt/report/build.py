@@ -6,7 +6,7 @@ Reads only; nothing depends on the time at which it is made.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign.beliefs import describe, general_notes, lean_on, versions
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pvdopt.attribution import Contribution
     from pvdopt.campaign import Campaign
     from pvdopt.campaign.beliefs import Beliefs
-    from pvdopt.campaign.reports import Best, Status
+    from pvdopt.campaign.standing_reports import Best, Status
 
 
 def build_report(campaign: Campaign) -> Report:
@@ -96,26 +96,41 @@ def _quantities(campaign: Campaign) -> dict[str, Quantity]:
 
 
 def _headline(standing: Status, found: Best, front: Front, own: OwnCells) -> str:
-    """Return in plain words where the campaign stands."""
+    """Return in plain words where the campaign stands: the best, then what was made and what waits."""
     counts = standing.counts
     made = sum(counts.get(word, 0) for word in ("partial", "complete", "failed"))
+    waiting = counts.get("proposed", 0)
+    waits = f"{count(waiting, 'proposal')} wait{'s' if waiting == 1 else ''} to be made" if waiting else ""
     if not made:
-        waiting = counts.get("proposed", 0) + counts.get("made", 0)
-        more = f" {count(waiting, 'proposal')} wait{'s' if waiting == 1 else ''} to be made." if waiting else ""
-        return f"No cell has results yet.{more}"
-    failed = counts.get("failed", 0)
-    parts = [f"{count(made, 'cell')} made" + (f", {failed} of them without usable figures" if failed else "") + "."]
-    bests = [
-        f"the {'highest' if own_sign(own, c.outcome) > 0 else 'lowest'} {spell(c.outcome)} is "
-        f"{show(c.value, print_unit(c.unit), digits=3)} ({c.id})"
-        for c in found.measured
-    ]
+        return f"No cell has results yet{f'; {waits}' if waits else ''}."
+    parts = []
+    bests = []
+    for cell in found.measured:
+        end = "highest" if own_sign(own, cell.outcome) > 0 else "lowest"
+        value = show(cell.value, print_unit(cell.unit), digits=3)
+        bests.append(f"{value} is the {end} {spell(cell.outcome)} ({cell.id})")
     if bests:
-        parts.append(f"Measured so far, {' and '.join(bests)}.")
+        parts.append(f"Measured so far: {', '.join(bests)}.")
     if len(found.measured) > 1 and front.measured:
         n = len(front.measured)
-        parts.append(f"No other cell beats {'this one' if n == 1 else f'{n} of them'} in every goal.")
+        whom = "it" if n == 1 else "either of them" if n == 2 else "any of them"
+        best = f"{_name_cells(front.measured)} balance{'s' if n == 1 else ''} the goals best"
+        parts.append(f"{best}: no cell beats {whom} in every goal.")
+    failed = counts.get("failed", 0)
+    unusable = f", {failed} of them without usable figures" if failed else ""
+    parts.append(f"{count(made, 'cell')} made{unusable}{f'; {waits}' if waits else ''}.")
     return " ".join(parts)
+
+
+#: Cells of a front that a headline names; of more it gives the number.
+MOST_NAMED = 4
+
+
+def _name_cells(cells: Sequence[str]) -> str:
+    """Return a few cells by their ids, more by their number."""
+    if len(cells) > MOST_NAMED:
+        return f"{len(cells)} cells"
+    return cells[0] if len(cells) == 1 else f"{', '.join(cells[:-1])} and {cells[-1]}"
 
 
 def _advice(standing: Status) -> list[str]:

@@ -6,7 +6,7 @@ Plain values; one chart is drawn twice, as SVG for the page and by matplotlib fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -227,10 +227,15 @@ def _label(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.6g}".replace("-", "−")
 
 
+#: How far from its point a label is tried, in its own heights and in shares of the plot.
+_RINGS, _GAP = (0, 1, 2), 0.02
+
+
 def spread_labels(chart: Chart, width: float, height: float) -> list[tuple[Point, float, float]]:
     """Return each labelled point with where its label starts, in shares of the plot.
 
-    A label stands right of its point, else left, above or below, wherever it covers the least.
+    A label stands right of its point, else left, above, below or a little farther off, wherever it covers the least.
+    One that would cover another is left out: what cannot be read names nothing, and the table has them all.
 
     Parameters
     ----------
@@ -239,22 +244,29 @@ def spread_labels(chart: Chart, width: float, height: float) -> list[tuple[Point
     """
     points = [p for layer in chart.layers if isinstance(layer, Points) for p in layer.points]
     marks = [(chart.x.place(p.x), chart.y.place(p.y)) for p in points]
-    gap = 0.02
     placed: list[tuple[Point, float, float]] = []
 
+    def covers_label(x: float, y: float) -> bool:
+        return any(abs(a - x) < width and abs(b - y) < height for _, a, b in placed)
+
     def cost(x: float, y: float, rank: int) -> float:
-        over_marks = sum(-gap / 2 < mx - x < width + gap / 2 and abs(my - y) < 0.75 * height for mx, my in marks)
-        over_labels = sum(abs(a - x) < width and abs(b - y) < height for _, a, b in placed)
+        over_marks = sum(-_GAP / 2 < mx - x < width + _GAP / 2 and abs(my - y) < 0.75 * height for mx, my in marks)
         outside = x < -0.08 or x + width > 1.02 or not 0 < y < 1.04
-        return 10 * outside + 3 * over_labels + 2 * over_marks + 0.1 * rank
+        return 10 * outside + 2 * over_marks + 0.1 * rank
 
     for point, (x, y) in zip(points, marks, strict=True):
-        if not point.label:
-            continue
-        right, left, middle = x + gap, x - width - gap, x - width / 2
-        above, below = y + height, y - height
-        places = [(right, y), (left, y), (middle, above + gap), (middle, below - gap)]
-        places += [(right, above), (right, below), (left, above), (left, below)]
-        costs = [cost(*place, rank) for rank, place in enumerate(places)]
-        placed.append((point, *places[costs.index(min(costs))]))
+        free = [place for place in _places_around(x, y, width, height) if not covers_label(*place)]
+        if point.label and free:
+            costs = [cost(*place, rank) for rank, place in enumerate(free)]
+            placed.append((point, *free[costs.index(min(costs))]))
     return placed
+
+
+def _places_around(x: float, y: float, width: float, height: float) -> Iterator[tuple[float, float]]:
+    """Yield where a point's label may start, the best place first."""
+    right, left, middle = x + _GAP, x - width - _GAP, x - width / 2
+    for ring in _RINGS:
+        above, below = y + ring * height, y - ring * height
+        if ring:
+            yield from ((middle, above + _GAP), (middle, below - _GAP))
+        yield from dict.fromkeys([(right, above), (right, below), (left, above), (left, below)])

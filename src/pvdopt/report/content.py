@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pvdopt.campaign.reports import Best, PredictionScore, Shares, Status
+from pvdopt.campaign.reports import PredictionScore, Shares
+from pvdopt.campaign.standing_reports import Best, Status
 from pvdopt.explain import NearCell
 from pvdopt.ledger.values import Outcome, Scalar
 

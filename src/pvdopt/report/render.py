@@ -21,8 +21,10 @@ from markupsafe import Markup
 from pvdopt.columns import column
 from pvdopt.errors import PvdoptError
 from pvdopt.report.content import CellView, Goal, Quantity, Report, Span
-from pvdopt.report.figures import draw_charts, say_outcome, say_recipe, say_value, title_of
+from pvdopt.report.figures import draw_charts
 from pvdopt.report.svg import draw_key, draw_svg
+from pvdopt.report.track_charts import say_uncalibrated
+from pvdopt.report.words import say_outcome, say_recipe, say_value, title_of
 from pvdopt.wording import is_nothing, print_unit, print_units, show, show_interval, spell
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def render_report(report: Report) -> str:
         fixed_words=_say_named(report.fixed),
         protocol_words=_say_named(report.protocol),
         charts=charts,
+        uncalibrated=say_uncalibrated(report),
         # Our own files, with nothing from data in them.
         style=Markup(style),
         script=Markup(script),
