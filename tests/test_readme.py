@@ -1,4 +1,4 @@
-"""The README is kept true: its commands are run in order, in an empty folder, and what it shows is what comes out.
+"""The README and the pages of docs/ are kept true: commands run in order, in an empty folder, and print what is shown.
 
 A ```console block holds commands (lines after ``$ ``) and what they print. Numbers may differ in their digits between
 machines; the words around them may not. Which recipe is proposed may, so blocks are compared without their table of
@@ -18,6 +18,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def test_the_readme_shows_commands():
     assert sum(step.command.startswith("pvdopt ") for step in STEPS) >= 10
 
 
-def test_commands_of_the_readme_run_and_print_what_it_shows(tmp_path):
+@pytest.mark.parametrize("page", [name for name, text in PAGES.items() if read_steps(text)])
+def test_commands_of_a_page_run_and_print_what_it_shows(tmp_path, page):
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -66,7 +70,7 @@ def test_commands_of_the_readme_run_and_print_what_it_shows(tmp_path):
         "NO_COLOR": "1",
         "PVDOPT_AUTHOR": "reader",
     }
-    for step in STEPS:
+    for step in read_steps(PAGES[page]):
         if step.command.startswith("make "):
             continue
         done = subprocess.run(
@@ -88,6 +92,20 @@ def test_a_step_that_prints_something_else_is_seen():
     assert bare("a 1.5 b") == bare("a 27 b") != bare("a 1 c")
 
 
-@pytest.mark.parametrize("name", re.findall(r"\]\(([^)#:]+)\)", README))
-def test_links_point_to_files(name):
-    assert (ROOT / name).exists()
+@pytest.mark.parametrize("page", PAGES)
+def test_links_point_to_files(page):
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    links = re.findall(r"\]\(([^)#:]+)\)", PAGES[page])
+    assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_every_page_is_linked_from_the_readme():
+    assert [name for name in PAGES if name != "README.md" and f"docs/{name}" not in README] == []
+
+
+def test_code_of_the_pages_runs(tmp_path):
+    blocks = [block for text in PAGES.values() for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
