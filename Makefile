@@ -94,9 +94,11 @@ clean: ## remove the environment and caches
 
 # A stamp each, so that `make suggest` does not fetch what only the tests need.
 .venv/.installed: $(INPUTS) | .venv/bin/python
+	@echo "Installing what pvdopt needs into .venv (a minute or two, once) ..." >&2
 	@$(PIP) --editable .
 	@touch $@
 
 .venv/.installed-dev: $(INPUTS) | .venv/bin/python
+	@echo "Installing what pvdopt and its tests need into .venv (some minutes, once) ..." >&2
 	@$(PIP) --editable ".[dev]"
 	@touch .venv/.installed $@

@@ -571,3 +571,10 @@ def test_a_file_in_a_bad_state(tmp_path: Path, content: bytes, sentence: str) ->
 def test_a_folder_is_no_campaign_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="is a folder, not a campaign file"):
         load_config(tmp_path)
+
+
+def test_a_window_upside_down_is_told_beside_another_fault_of_the_protocol(tmp_path: Path) -> None:
+    text = GOOD.replace("cycles = 100", "cycles = -5\nv_min = 4.2\nv_max = 3.0")
+    found = faults(tmp_path, text)
+    assert "lab.toml, line 17, protocol: v_min 4.2 V must lie below v_max 3.0 V." in found
+    assert any("protocol.cycles" in line for line in found)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pvdopt.columns import vocabulary
 from pvdopt.errors import DataInvalid
-from pvdopt.units import CANONICAL_UNITS, Measured, UnknownUnitError, convert, normalise, parse_quantity
+from pvdopt.unit_symbols import UnknownUnitError, normalise
+from pvdopt.units import CANONICAL_UNITS, Measured, convert, parse_quantity
 
 # canonical unit -> {spelling: how many canonical units it is}
 SPELLINGS = {

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pvdopt.campaign.own_cells import OwnCells
-    from pvdopt.campaign.reports import BestCell
+    from pvdopt.campaign.standing_reports import BestCell
     from pvdopt.ledger.state import CellState
 
 Progress = Callable[[int, int, str], None]
@@ -40,9 +40,10 @@ class LoopReport:
     Attributes
     ----------
     evaluations, done_now, failed : int
-        Cells with results in all, those of this call, and those of this call without usable figures.
+        Cells with results in all, those of this call, and those of this call without usable figures. What a mishap
+        spoilt is none of these.
     lab_errors : int
-        Cells in all that a mishap spoilt; they are no evaluations.
+        Cells in all that a mishap spoilt.
     resumed : int
         How many of this call's had been proposed before.
     hours : float or None
@@ -146,7 +147,7 @@ class ClosedLoop:
         stopped: Stopped | None = None
         notes: list[str] = []
         while stopped is None:
-            n_done = self._n_done(own)
+            n_done = self.count_done(own)
             if (self.budget is not None and n_done >= self.budget) or not self._has_hours(own, queue):
                 stopped = "budget"
                 break
@@ -155,12 +156,12 @@ class ClosedLoop:
                 continue
             cell = self._evaluate(queue.pop(0))
             own = self.campaign.own_cells()
-            done_now += 1
-            resumed += cell.id in left_over
-            failed += cell.outcome_class != "ok"
+            done_now += cell.outcome_class != "lab_error"
+            resumed += cell.id in left_over and cell.outcome_class != "lab_error"
+            failed += cell.outcome_class not in ("ok", "lab_error")
             in_a_row = in_a_row + 1 if cell.outcome_class == "lab_error" else 0
             if self._progress is not None:
-                self._progress(self._n_done(own), self.budget or 0, cell.id)
+                self._progress(self.count_done(own), self.budget or 0, cell.id)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
                 notes.append(
@@ -192,7 +193,7 @@ class ClosedLoop:
         return self.hours is None or bool(queue) or (own.hours_used() or 0.0) < self.hours
 
     @staticmethod
-    def _n_done(own: OwnCells) -> int:
+    def count_done(own: OwnCells) -> int:
         """Return how many cells are evaluated; one that a mishap spoilt says nothing and does not count."""
         return sum(c.status in DONE and c.outcome_class != "lab_error" for c in own.state.cells.values())
 
@@ -201,7 +202,7 @@ class ClosedLoop:
     ) -> LoopReport:
         errors = sum(c.outcome_class == "lab_error" for c in own.state.cells.values())
         return LoopReport(
-            evaluations=self._n_done(own),
+            evaluations=self.count_done(own),
             done_now=done_now,
             failed=failed,
             resumed=resumed,

@@ -15,16 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pvdopt.errors import DataInvalid, Problem
-from pvdopt.units import (
-    C_RATE,
-    Dimensions,
-    Measured,
-    UnknownUnitError,
-    dimensions_of,
-    parse_quantity,
-    si_value,
-    split_quantity,
-)
+from pvdopt.unit_symbols import Dimensions, UnknownUnitError
+from pvdopt.units import C_RATE, Measured, dimensions_of, parse_quantity, si_value, split_quantity
 
 #: How well thickness and area of a film are usually known, as relative standard deviation (domain notes, unverified).
 THICKNESS_REL_SD, AREA_REL_SD = 0.04, 0.02

@@ -63,7 +63,7 @@ class SharedLoop(ClosedLoop):
         stopped: Stopped | None = None
         while stopped is None:
             own = self.campaign.own_cells()
-            if self._n_done(own) >= (self.budget or 0):
+            if self.count_done(own) >= (self.budget or 0):
                 stopped = "budget"
                 break
             mine = self._take(ledger, own)
@@ -74,11 +74,11 @@ class SharedLoop(ClosedLoop):
             if cell is None:
                 notes.append(f"{mine} was evaluated by another worker too, whose results stand: the lease was short.")
                 continue
-            done_now += 1
-            failed += cell != "ok"
+            done_now += cell != "lab_error"
+            failed += cell not in ("ok", "lab_error")
             in_a_row = in_a_row + 1 if cell == "lab_error" else 0
             if self._progress is not None:
-                self._progress(self._n_done(self.campaign.own_cells()), self.budget or 0, mine)
+                self._progress(self.count_done(self.campaign.own_cells()), self.budget or 0, mine)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
                 notes.append(f"{N_FAILURES} evaluations failed one after the other; look at the command.")
@@ -105,7 +105,7 @@ class SharedLoop(ClosedLoop):
             taken = claim(ledger, self.holder, 1, self.lease_s)
             # A lease outlives the recording of its cell, which then counts among those that are done.
             n_making = sum(cell in waiting for cell in read_held(ledger))
-            if taken and self._n_done(own) + n_making > (self.budget or 0):
+            if taken and self.count_done(own) + n_making > (self.budget or 0):
                 release(ledger, self.holder, taken)
                 return None
         except LedgerBusy:
@@ -115,12 +115,12 @@ class SharedLoop(ClosedLoop):
     def _propose_or_wait(self, ledger: Ledger, own: OwnCells, notes: list[str]) -> Stopped | None:
         """Propose more, unless what the others are making is enough; return why there is nothing to propose."""
         n_coming = len(own.state.pending())
-        if self._n_done(own) + n_coming >= (self.budget or 0):
+        if self.count_done(own) + n_coming >= (self.budget or 0):
             _pause()
             return None
         try:
             # One that others overtook proposes anew on what is known then.
-            return self._propose(own, self._n_done(own) + n_coming, [], notes)
+            return self._propose(own, self.count_done(own) + n_coming, [], notes)
         except (LedgerChanged, LedgerBusy):
             _pause()
             return None

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt.features import Input, encode, inputs_of_space
+from pvdopt.features import CategoryInput, Input, encode, inputs_of_space
 from pvdopt.physics import fade_noise_variance
 
 if TYPE_CHECKING:
@@ -117,6 +117,15 @@ class TrainingTable:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def all_inputs(self) -> tuple[Input, ...]:
+        """Return the inputs and, for models without random effects, the effects as categories of their levels."""
+        levels = {
+            effect: tuple(sorted({v for v in self.frame[effect] if isinstance(v, str)}))
+            for effect in self.effects
+            if effect in self.frame.columns
+        }
+        return self.inputs + tuple(CategoryInput(effect, known) for effect, known in levels.items() if known)
 
     def subset(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """Return the table with these rows only."""

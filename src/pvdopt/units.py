@@ -1,23 +1,17 @@
 """Canonical units, their spellings, and numbers as people write them; knows no column and no material.
 
-A unit is read as a product of symbols with whole exponents (``uAh cm-2 um-1`` is ``µAh/cm²/µm``) and turned into a
-scale and SI dimensions by a small table, so that reading a file loads nothing heavy. A symbol the table does not know
-is looked up with pint. ``/`` divides by the next factor or bracket only, so ``uAh/cm2 um`` is refused: nothing is
-converted on a guess.
+Units themselves are read by :mod:`pvdopt.unit_symbols`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from types import MappingProxyType
-from typing import Any
+from functools import lru_cache
 
 from pvdopt.errors import DataInvalid, Problem
+from pvdopt.unit_symbols import Dimensions, UnknownUnitError, normalise, read_unit
 
 #: Units in which values are kept: those of ``data/columns.csv``.
 CANONICAL_UNITS = (
@@ -25,48 +19,7 @@ CANONICAL_UNITS = (
     "uA/cm2", "uAh/cm2", "uAh/cm2/um", "mAh/g", "g/cm3",
 )  # fmt: skip
 
-#: Exponents of metre, kilogram, second, ampere and standard gas flow.
-Dimensions = tuple[int, int, int, int, int]
-_NONE: Dimensions = (0, 0, 0, 0, 0)
 
-_PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6}
-#: symbol -> (SI value, dimensions, prefixes it takes)
-_SYMBOLS: dict[str, tuple[float, Dimensions, str]] = {
-    "m": (1.0, (1, 0, 0, 0, 0), "num"),
-    "g": (1e-3, (0, 1, 0, 0, 0), "umk"),
-    "s": (1.0, (0, 0, 1, 0, 0), "num"),
-    "A": (1.0, (0, 0, 0, 1, 0), "num"),
-    "Ah": (3600.0, (0, 0, 1, 1, 0), "num"),
-    "C": (1.0, (0, 0, 1, 1, 0), "um"),
-    "V": (1.0, (2, 1, -3, -1, 0), "umk"),
-    "W": (1.0, (2, 1, -3, 0, 0), "umkM"),
-    "Wh": (3600.0, (2, 1, -2, 0, 0), "umk"),
-    "J": (1.0, (2, 1, -2, 0, 0), "umk"),
-    "Pa": (1.0, (-1, 1, -2, 0, 0), "mkM"),
-    "bar": (1e5, (-1, 1, -2, 0, 0), "um"),
-    "Torr": (101325 / 760, (-1, 1, -2, 0, 0), "um"),
-    "Hz": (1.0, (0, 0, -1, 0, 0), "kM"),
-}
-_ALONE: dict[str, tuple[float, Dimensions]] = {
-    "1": (1.0, _NONE),
-    "%": (1e-2, _NONE),
-    "cm": (1e-2, (1, 0, 0, 0, 0)),
-    "Å": (1e-10, (1, 0, 0, 0, 0)),
-    "min": (60.0, (0, 0, 1, 0, 0)),
-    "h": (3600.0, (0, 0, 1, 0, 0)),
-    "d": (86400.0, (0, 0, 1, 0, 0)),
-    "hPa": (100.0, (-1, 1, -2, 0, 0)),
-    "sccm": (1.0, (0, 0, 0, 0, 1)),
-    "slm": (1e3, (0, 0, 0, 0, 1)),
-}
-#: Other ways to write a symbol.
-_ALIASES = {
-    "uAh": "uah µAh", "mAh": "mah", "um": "micron microns micrometer micrometers micrometre micrometres",
-    "nm": "nanometer nanometers nanometre nanometres", "Å": "angstrom angstroms Angstrom", "%": "percent pct",
-    "V": "volt volts Volt v", "W": "watt watts Watt", "s": "sec secs second seconds", "min": "mins minute minutes",
-    "h": "hr hrs hour hours", "d": "day days", "Pa": "pascal pa", "Torr": "torr", "mTorr": "mtorr Mtorr",
-    "Hz": "hz hertz", "slm": "slpm", "sccm": "SCCM",
-}  # fmt: skip
 #: Celsius from a temperature: value * scale + offset.
 _TEMPERATURES = {
     **dict.fromkeys(("C", "c", "degC", "deg C", "deg. C", "celsius", "Celsius", "deg"), (1.0, 0.0)),
@@ -91,9 +44,6 @@ _QUALIFIERS = (
     ("~", "~"), ("≈", "~"), ("about", "~"), ("approx.", "~"), ("ca.", "~"), ("=", "="),
 )  # fmt: skip
 _MISSING = frozenset({"", "-", "--", "n/a", "na", "n.a.", "?"})
-_FACTOR = re.compile(
-    r"\s*(?:(?P<operator>[/*·.])|(?P<bracket>[()])|(?P<symbol>[A-Za-zÅ%]+|1)(?:\^|\*\*)?(?P<power>[+-]?\d(?!\d))?)"
-)
 #: A C-rate as people write it: 0.5C, C/2, C/5 h.
 C_RATE = re.compile(rf"(?P<value>{_UNSIGNED})?\s*C(?:\s*/\s*(?P<hours>{_UNSIGNED})(?:\s*h)?)?")
 
@@ -222,7 +172,7 @@ def dimensions_of(unit: str) -> Dimensions:
     UnknownUnitError
         If the unit is not known.
     """
-    return _read_unit(unit)[1]
+    return read_unit(unit)[1]
 
 
 def si_value(unit: str) -> float:
@@ -238,7 +188,7 @@ def si_value(unit: str) -> float:
     >>> si_value("mAh")
     3.6
     """
-    return _read_unit(unit)[0]
+    return read_unit(unit)[0]
 
 
 def split_quantity(text: str) -> tuple[str, str]:
@@ -252,25 +202,6 @@ def split_quantity(text: str) -> tuple[str, str]:
     _, rest = _split_qualifier(normalise(text))
     match = _QUANTITY.fullmatch(rest)
     return rest, (match["unit"] or match["sd_unit"] or "") if match else ""
-
-
-class UnknownUnitError(ValueError):
-    """A unit is not known, or does not convert to the one wanted."""
-
-
-def normalise(text: str) -> str:
-    """Return the text in plain letters: one micro sign, plain digits and minus signs, single spaces.
-
-    Examples
-    --------
-    >>> normalise("58.2 µAh·cm⁻²·µm⁻¹")
-    '58.2 uAh·cm-2·um-1'
-    """
-    plain = unicodedata.normalize("NFKC", text)
-    for mark, letter in (("\N{GREEK SMALL LETTER MU}", "u"), ("\N{MINUS SIGN}", "-"), ("–", "-"), ("—", "-")):
-        plain = plain.replace(mark, letter)
-    plain = plain.replace("±", "+-").replace("∙", "·").replace("⋅", "·").replace("×", "*").replace("°", "deg")
-    return " ".join(plain.split())
 
 
 def _split_qualifier(plain: str) -> tuple[str, str]:
@@ -309,8 +240,8 @@ def _conversion(unit_from: str, unit_to: str, density_g_cm3: float | None = None
         return found
     if normalise(unit_from) == unit_to:
         return 1.0, 0.0
-    value_from, dimensions_from = _read_unit(unit_from)
-    value_to, dimensions_to = _read_unit(unit_to)
+    value_from, dimensions_from = read_unit(unit_from)
+    value_to, dimensions_to = read_unit(unit_to)
     # Charge per mass and per volume differ by a density: 1 g/cm3 is 1000 kg/m3.
     per_density = tuple(a - b for a, b in zip(dimensions_to, dimensions_from, strict=True))
     if density_g_cm3 is not None and per_density in ((-3, 1, 0, 0, 0), (3, -1, 0, 0, 0)):
@@ -329,99 +260,3 @@ def _convert_number(value: float, scale: float, offset: float) -> float:
 def _tidy(ratio: float) -> float:
     """Return the ratio without the last digits that SI values in binary leave: 0.09999999999999999 is 0.1."""
     return float(f"{ratio:.14g}")
-
-
-@lru_cache(maxsize=512)
-def _read_unit(text: str) -> tuple[float, Dimensions]:
-    """Return the SI value and the dimensions of a product of symbols."""
-    plain = normalise(text)
-    # Each open bracket keeps the sign with which its factors count; ``awaits`` is true after an operator.
-    position, signs, sign, awaits = 0, [1], 1, True
-    value, dimensions = 1.0, _NONE
-    while position < len(plain):
-        match = _FACTOR.match(plain, position)
-        if (
-            not match
-            or (match["operator"] and awaits and (position or match["operator"] != "/"))
-            or (match["bracket"] == ")" and awaits)
-        ):
-            raise UnknownUnitError(f"The unit {text!r} cannot be read")
-        position = match.end()
-        awaits = bool(match["operator"] or match["bracket"] == "(")
-        if match["operator"]:
-            sign = -1 if match["operator"] == "/" else 1
-        elif match["bracket"] == "(":
-            signs.append(signs[-1] * sign)
-            sign = 1
-        elif match["bracket"]:
-            signs.pop()
-            if not signs:
-                raise UnknownUnitError(f"The unit {text!r} cannot be read")
-        else:
-            one, single = _read_symbol(match["symbol"])
-            power = sign * signs[-1] * int(match["power"] or 1)
-            value *= one**power
-            dimensions = _add(dimensions, single, power)
-            sign = 1
-    if len(signs) > 1 or awaits:
-        raise UnknownUnitError(f"The unit {text!r} cannot be read")
-    return value, dimensions
-
-
-def _add(dimensions: Dimensions, more: Dimensions, power: int) -> Dimensions:
-    a, b, c, d, e = (x + power * y for x, y in zip(dimensions, more, strict=True))
-    return a, b, c, d, e
-
-
-@cache
-def _symbols() -> Mapping[str, tuple[float, Dimensions]]:
-    """Return every symbol, prefix and alias written out."""
-    known = dict(_ALONE)
-    for symbol, (value, dimensions, prefixes) in _SYMBOLS.items():
-        for prefix in ("", *prefixes):
-            known[prefix + symbol] = (_PREFIXES[prefix] * value, dimensions)
-    for symbol, others in _ALIASES.items():
-        known |= dict.fromkeys(others.split(), known[symbol])
-    return MappingProxyType(known)
-
-
-def _read_symbol(symbol: str) -> tuple[float, Dimensions]:
-    found = _symbols().get(symbol)
-    if found is None:
-        found = _ask_pint(symbol)
-    if found is None:
-        raise UnknownUnitError(f"The unit {symbol!r} is not known")
-    return found
-
-
-@cache
-def _registry() -> Any:
-    """Return pint's registry; a second to load, so only for units the table lacks."""
-    import pint
-
-    return pint.UnitRegistry()
-
-
-def _ask_pint(symbol: str) -> tuple[float, Dimensions] | None:
-    """Return what pint knows of one symbol.
-
-    None if nothing, or if it is dimensionless, logarithmic, has an offset or other dimensions than ours: pint reads
-    ``e`` and ``rad`` as pure numbers, and a number is not multiplied by a stray letter.
-    """
-    import pint
-
-    try:
-        quantity = _registry().Quantity(1.0, symbol).to_base_units()
-        doubled = _registry().Quantity(2.0, symbol).to_base_units()
-    except (pint.errors.PintError, AttributeError, ValueError):
-        return None
-    known = {"[length]": 0, "[mass]": 1, "[time]": 2, "[current]": 3}
-    exponents = [0, 0, 0, 0]
-    for name, power in quantity.dimensionality.items():
-        if name not in known or power != int(power):
-            return None
-        exponents[known[name]] = int(power)
-    if not any(exponents) or not math.isclose(doubled.magnitude, 2 * quantity.magnitude):
-        return None
-    a, b, c, d = exponents
-    return float(quantity.magnitude), (a, b, c, d, 0)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pvdopt.campaign.best_words import cell_scatter, say_differences
-from pvdopt.campaign.reports import BestCell
+from pvdopt.campaign.standing_reports import BestCell
 from pvdopt.objectives import Objective
 from pvdopt.surrogates.base import LogLink, Prediction
 

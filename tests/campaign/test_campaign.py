@@ -271,13 +271,16 @@ def test_settings_by_hand_are_held_and_the_recipe_stays_complete(lco: Campaign) 
         (
             {"anneal_kind": "oven"},
             DataInvalid,
-            "anneal_kind: must be one of none, furnace, rta, unspecified, got 'oven'",
+            "anneal_kind: must be one of none, furnace, rta, got 'oven'",
         ),
         (
             {"anneal_kind": "unspecified"},
             DataInvalid,
-            "anneal_kind: must be one of none, furnace, rta, got unspecified",
+            "anneal_kind: must be one of none, furnace, rta, got 'unspecified'",
         ),
+        ({"anneal_kind": "RTA"}, DataInvalid, "none, furnace, rta, got 'RTA'. Did you mean rta?"),
+        ({"thickness_um": "thin"}, DataInvalid, "thickness_um: must be a finite number in um, got 'thin'."),
+        ({"capacity": 50}, DataInvalid, "capacity: is no setting. Results go in when the cell is there: pvdopt record"),
         ({"bias_v": -52}, DataInvalid, "bias_v: must stand on a step of 5 from -100, got -52 V."),
         ({"thickness_um": "9 um"}, DataInvalid, "thickness_um: must lie in [0.1, 5] um, got 9 um."),
         ({"cathode": "LiCoO2"}, DataInvalid, "cathode: is fixed in the campaign file."),
@@ -491,7 +494,7 @@ def test_an_export_is_whole_and_can_be_made_again(lco: Campaign, tmp_path: Path)
 def test_with_too_few_cells_nothing_is_chosen_and_that_is_said(lco: Campaign) -> None:
     report = lco.retrain()
     assert (report.chosen, report.is_changed, report.skills) == ("gaussian_process", False, [])
-    assert any("3 own values are too few to compare specifications on" in note for note in report.notes)
+    assert any("3 own values, too few to compare specifications on" in note for note in report.notes)
     assert report.coverage == {"capacity": (3, 3), "retention": (2, 2)}
     assert report.n_own == {"capacity": 3, "retention": 2}
     fact = lco.own_cells().state.retrained[-1]

@@ -27,6 +27,8 @@ def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_pa
     assert done.code == 0, done.err
     assert "pool films: 9 experiments, 2 at a time, the first 4 at random" in done.out
     assert "2 seeds are few" in done.err
+    assert "Settings are taken to be " in done.err
+    assert "; judged by gain." in done.err
     kept = tmp_path / "kept"
     assert {p.name for p in kept.iterdir()} == {
         "runs",

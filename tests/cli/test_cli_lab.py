@@ -45,6 +45,23 @@ def plates(run: Any, tmp_path: Path) -> str:
     return f'"{Path(sys.executable).as_posix()}" rig.py'
 
 
+def test_a_budget_that_nothing_fits_into_is_told_the_cheapest(run: Any, plates: str) -> None:
+    done = run("suggest", "plates", "--budget", "3 h")
+    assert (done.code, done.out) == (4, "")
+    assert (
+        "no recipe fits into the budget. The cheapest of those tried would add 8.5 h (coating 8 h, cell 0.5 h)"
+        in done.err
+    )
+
+
+def test_a_bad_run_is_discarded_with_the_names_of_its_cells(run: Any, plates: str) -> None:
+    assert run("suggest", "plates", "-n", 2, "--fix", "speed=3").code == 0
+    rehearsed = run("discard-run", "plates", "coating-1", "--why", "leak", "--dry-run")
+    assert rehearsed.out == "run coating-1 counts no more: P001, P002\n"
+    assert run("discard-run", "plates", "coating-1", "--why", "leak").out == rehearsed.out
+    assert json.loads(run("status", "plates", "--json").out)["counts"] == {"discarded": 2}
+
+
 def test_a_batch_is_shown_run_by_run_and_fits_the_budget(run: Any, plates: str) -> None:
     shown = run("suggest", "plates", "--budget", "18 h")
     assert shown.code == 0, shown.err

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pvdopt.campaign.reports import CurvePoint, Evaluation
+from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
 from pvdopt.skill.direction import PairCheck, stated_pairs, summarise
 from pvdopt.skill.report import FamilySkill, PermutedControl
 from pvdopt.skill.validation import Coverage, Interval, Skill
@@ -41,7 +41,7 @@ def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: 
     again = run("study", "run", "rig", "--budget", 3, "--command", rig)
     assert again.code == 0
     assert "thickness_um" in again.out
-    assert "3 evaluations in all, 1 now" in again.err
+    assert "3 evaluations in all, 1 of them now" in again.err
     assert json.loads(run("status", "rig", "--json").out)["counts"]["complete"] == 3
 
 
@@ -50,6 +50,24 @@ def test_a_broken_rig_is_a_failure_of_the_command(run: Any, rig: str, tmp_path: 
     done = run("study", "run", "rig", "--budget", 8, "--command", rig)
     assert done.code == 1
     assert "no vacuum" in done.err
+
+
+def test_a_mishap_is_counted_beside_the_evaluations(run: Any, rig: str, tmp_path: Path) -> None:
+    (tmp_path / "rig.py").write_text(
+        "import os, sys\nif not os.path.exists('seen'):\n    open('seen', 'w')\n    sys.exit(3)" + RIG
+    )
+    done = run("study", "run", "rig", "--budget", 2, "--command", rig)
+    assert done.code == 0, done.err
+    assert "2 evaluations in all, 2 of them now; 1 lab error beside them; 0 failed cells" in done.err
+
+
+def test_a_reply_that_cannot_stand_ends_with_what_the_hours_were_good_for(run: Any, rig: str, tmp_path: Path) -> None:
+    assert run("study", "run", "rig", "--budget", 1, "--command", rig).code == 0
+    (tmp_path / "rig.py").write_text("print('ready.')")
+    done = run("study", "run", "rig", "--budget", 3, "--command", rig)
+    assert done.code == 3
+    assert "Stopped over a reply that cannot stand. 1 evaluation in all so far, all recorded" in done.err
+    assert "must be one JSON object" in done.err
 
 
 def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: pytest.MonkeyPatch) -> None:

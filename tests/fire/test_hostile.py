@@ -33,7 +33,8 @@ from pvdopt.evaluators import CommandEvaluator, Request
 from pvdopt.input_files import MAX_CONFIG, MAX_TABLE
 from pvdopt.lab_tables.series import read_series
 from pvdopt.lab_tables.table_files import read_raw
-from pvdopt.units import CANONICAL_UNITS, UnknownUnitError, convert, parse_quantity
+from pvdopt.unit_symbols import UnknownUnitError
+from pvdopt.units import CANONICAL_UNITS, convert, parse_quantity
 
 INPUTS = int(os.environ.get("PVDOPT_INPUTS", "20"))
 tried = settings(

@@ -133,7 +133,10 @@ BAD = {
     ),
     "stray column": (
         "id,capacity,zzz\nP001,57,1\n",
-        ["row 1, zzz: is not a column of this campaign. Rename it, or put it into remark."],
+        [
+            "row 1, zzz: is not a column of this campaign. Rename it, or put it into remark (outcomes are capacity in "
+            "uAh/cm2/um, areal_capacity in uAh/cm2, retention)."
+        ],
     ),
     "nameless column": ("id,capacity,\nP001,57,\n", ["row 1: a column must have a name. Name or delete it."]),
     "repeated column": (
@@ -229,6 +232,17 @@ BAD = {
             "row 2, areal_capacity: must be capacity x thickness (50 x 2 = 100 uAh/cm2), got 10.0. "
             "Check units and thickness."
         ],
+    ),
+    "cycles beside a retention that cannot be read": (
+        "id,retention,cycles\nP001,much,50\n",
+        [
+            "row 2, retention: must be a finite number, plain or in %, got 'much'. "
+            "Leave it empty where the value is not known."
+        ],
+    ),
+    "cycles beside a retention in volts": (
+        "id,retention [V],cycles\nP001,0.9,50\n",
+        ["row 1, retention: 'V' does not convert to '1'. Write the number alone if it is in this unit, got 'V'."],
     ),
     "cycles alone": ("id,cycles\nP001,50\n", ["row 2, cycles: must stand beside a retention, got 50.0."]),
     "unknown class": (

@@ -13,7 +13,8 @@ import pytest
 from campaigns import digest, make_lco, propose
 from pvdopt.campaign import Campaign
 from pvdopt.errors import DataInvalid
-from pvdopt.lab_tables.series import DRIFT_SD, Fade, fit_fade, read_series
+from pvdopt.lab_tables.fade import DRIFT_SD, Fade, fit_fade
+from pvdopt.lab_tables.series import read_series
 
 
 def write_cycles(path: Path, head: str, values: list[float], first: int = 1) -> Path:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pvdopt.backtest.measures import MASS, acceleration_factor, bootstrap, enhancement_factor, experiments_to
 from pvdopt.backtest.running import Plan, Run
+from pvdopt.wording import count
 
 Array = np.ndarray[Any, Any]
 
@@ -101,7 +102,10 @@ def summarise(runs: Sequence[Run], subject: str, target: float, plan: Plan, is_t
     notes = []
     n_seeds = min(len(by_seed) for by_seed in table.values())
     if n_seeds < FEW_SEEDS:
-        notes.append(f"{n_seeds} seeds are few: differences this size may be chance (at least {FEW_SEEDS} are better).")
+        notes.append(
+            f"{count(n_seeds, 'seed')} {'is' if n_seeds == 1 else 'are'} few: differences this size may be chance (at "
+            f"least {FEW_SEEDS} are better)."
+        )
     if BASELINE not in table:
         notes.append(f"Without the strategy {BASELINE} there are no factors against it.")
     short = sorted({r.strategy for r in runs if r.n_made < plan.budget})

@@ -14,22 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvdopt.campaign.campaign import Campaign
-    from pvdopt.campaign.reports import (
-        Best,
-        BestCell,
-        Budget,
-        Choice,
-        Evaluation,
-        Forecast,
-        LabLevel,
-        PendingCell,
-        PredictionScore,
-        RecordReport,
-        ResultCell,
-        RetrainReport,
-        Status,
-        Suggestion,
-    )
+    from pvdopt.campaign.learning_reports import Choice, Evaluation, RetrainReport
+    from pvdopt.campaign.reports import Forecast, PredictionScore, RecordReport, Suggestion
+    from pvdopt.campaign.standing_reports import Best, BestCell, Budget, LabLevel, PendingCell, ResultCell, Status
 
 __all__ = [
     "Best",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pvdopt.campaign.reports import BestCell
+from pvdopt.campaign.standing_reports import BestCell
 from pvdopt.objectives import Objective
 from pvdopt.surrogates.base import Prediction
 from pvdopt.wording import show, show_interval, spell

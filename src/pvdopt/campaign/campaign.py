@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pvdopt.campaign.folder import CONFIG_FILE, ledger_place, make_folder, rename_config, require_campaign
+from pvdopt.campaign.learning_reports import RetrainReport
 from pvdopt.campaign.readings import CampaignReadings
-from pvdopt.campaign.reports import (
-    Forecast,
-    RetrainReport,
-    Suggestion,
-)
+from pvdopt.campaign.reports import Forecast, Suggestion
 from pvdopt.campaign.results import CampaignResults
 from pvdopt.config import load_config
 from pvdopt.config.schema import SAMPLERS
 from pvdopt.errors import UsageError
-from pvdopt.lab_tables.recipe_reading import read_settings, require_complete
+from pvdopt.lab_tables.recipe_reading import read_held, read_settings, require_complete
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +163,7 @@ class Campaign(CampaignResults, CampaignReadings):
         if sampler not in (None, *SAMPLERS):
             raise UsageError(f"the sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}.")
         own = self.own_cells()
-        by_hand = read_settings(fix or {}, self.fields)
+        by_hand = read_held(fix or {}, self.fields, self.space)
         listed = self.read_recipes(candidates) if isinstance(candidates, (str, Path)) else candidates
         beliefs = self.beliefs(own, seed)
         wanted = Wanted(
@@ -201,7 +198,7 @@ class Campaign(CampaignResults, CampaignReadings):
         LedgerChanged
             If somebody else wrote meanwhile.
         """
-        from pvdopt.campaign.suggesting import add
+        from pvdopt.campaign.forecasting import add
 
         ledger = self._writer("add")
         own = self.own_cells()
@@ -222,7 +219,7 @@ class Campaign(CampaignResults, CampaignReadings):
         DataInvalid
             If the cell is unknown or made, or the recipe may not be made in this campaign.
         """
-        from pvdopt.campaign.suggesting import edit
+        from pvdopt.campaign.forecasting import edit
 
         ledger = self._writer("edit")
         own = self.own_cells()

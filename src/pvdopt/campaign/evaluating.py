@@ -9,8 +9,8 @@ import pandas as pd
 
 from pvdopt.campaign.beliefs import INTERVAL, Beliefs, known_outcomes
 from pvdopt.campaign.learning import COMPETING, compare_on_own
+from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
 from pvdopt.campaign.own_cells import OwnCells, count_coverage
-from pvdopt.campaign.reports import CurvePoint, Evaluation
 from pvdopt.errors import UsageError
 from pvdopt.skill.report import SkillReport, report_skill
 from pvdopt.surrogates import SPECIFICATIONS

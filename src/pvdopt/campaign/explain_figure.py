@@ -12,9 +12,9 @@ from typing import Any
 
 from pvdopt.campaign.explaining import Explanation, SliceRow
 from pvdopt.columns import column
-from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.pictures import write_picture
+from pvdopt.wording import NOTHING, is_nothing
 
-ENDINGS = (".html", ".svg", ".png", ".pdf")
 #: Ratio of the ends of a slice from which its axis is logarithmic.
 LOG_FROM = 20.0
 #: More and less, apart for colour-blind readers (Okabe and Ito 2008); the slice and the recipe on it.
@@ -31,16 +31,7 @@ def draw_explanation(found: Explanation, path: str | Path) -> None:
     PvdoptError
         If the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path.name}: a figure ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    try:
-        if path.suffix.lower() == ".html":
-            path.write_text(_page(found), encoding="utf-8")
-        else:
-            _picture(found).savefig(path, dpi=150)
-    except OSError as error:
-        raise PvdoptError(f"{path} cannot be written ({error.strerror or error})") from error
+    write_picture(path, lambda: _page(found), lambda: _picture(found), dpi=150)
 
 
 def title_of(found: Explanation) -> str:
@@ -56,17 +47,33 @@ def outcome_label(found: Explanation, name: str) -> str:
 
 def setting_words(value: object, name: str) -> str:
     """Return a setting's value with its unit."""
-    if value is None or value != value:
-        return "-"
+    if is_nothing(value):
+        return NOTHING
     declared = column(name)
     unit = "" if declared is None or declared.unit in ("", "1") else f" {declared.unit}"
     return f"{value:.4g}{unit}" if isinstance(value, float) else str(value)
 
 
 def change_words(value: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """Return how a group of settings differs from the baseline, such as ``anneal_kind none -> rta, 700 C``."""
+    """Return how a group of settings differs from the baseline.
+
+    Examples
+    --------
+    >>> change_words({"anneal_kind": "rta", "anneal_temperature_c": 700.0},
+    ...              {"anneal_kind": "none", "anneal_temperature_c": None})
+    'anneal_kind none -> rta, anneal_temperature_c 700 C'
+    >>> change_words({"bias_kind": "none", "bias_v": None}, {"bias_kind": "rf", "bias_v": -50.0})
+    'bias_kind rf -> none, no bias_v'
+    """
     parts = [n for n in value if setting_words(value[n], n) != setting_words(baseline[n], n)]
-    return ", ".join(f"{n} {setting_words(baseline[n], n)} -> {setting_words(value[n], n)}" for n in parts)
+    return ", ".join(_one_change(n, value[n], baseline[n]) for n in parts)
+
+
+def _one_change(name: str, value: Any, baseline: Any) -> str:
+    if is_nothing(value):
+        return f"no {name}"
+    after = setting_words(value, name)
+    return f"{name} {after}" if is_nothing(baseline) else f"{name} {setting_words(baseline, name)} -> {after}"
 
 
 def _bars(found: Explanation, outcome: str) -> tuple[list[str], list[float]]:
@@ -136,11 +143,7 @@ def _outcome_html(found: Explanation, outcome: str) -> str:
 
 
 def _picture(found: Explanation) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
-        raise UsageError(f"a picture file needs matplotlib. {todo}") from error
+    from matplotlib.figure import Figure
 
     outcomes, names = list(found.expected), list(found.slices)
     n = len(names)

@@ -16,14 +16,15 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.campaign.beliefs import Beliefs, known_outcomes, versions
+from pvdopt.campaign.learning_reports import RetrainReport
 from pvdopt.campaign.model_cards import ROLLBACK, earlier_specification, write_card
 from pvdopt.campaign.own_cells import OwnCells, count_coverage, track_record
-from pvdopt.campaign.reports import RetrainReport
 from pvdopt.skill.report import BASELINES
 from pvdopt.skill.validation import Interval, Skill, measure_skill
 from pvdopt.surrogates import N_EXACT, is_large
 from pvdopt.surrogates.base import FadeLink
 from pvdopt.surrogates.calibration import literature_skill
+from pvdopt.wording import count
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -59,25 +60,7 @@ def retrain(
     if LARGE in notes:
         why = notes.pop(notes.index(LARGE))
     chosen_beliefs = replace(beliefs, specification=chosen)
-    models = chosen_beliefs.fitted()
-    scores = own.scores()
-    report = RetrainReport(
-        chosen=chosen,
-        previous=beliefs.specification,
-        is_changed=chosen != beliefs.specification,
-        why=why,
-        skills=skills,
-        scores=scores,
-        record=track_record(scores),
-        coverage=count_coverage(scores),
-        n_own={name: int(table.own.sum()) for name, table in models.tables.items()},
-        n_reported={name: int((~table.own).sum()) for name, table in models.tables.items()},
-        fingerprint=chosen_beliefs.fingerprint(),
-        seed=beliefs.seed,
-        versions=versions(),
-        is_recorded=ledger is not None,
-        notes=notes,
-    )
+    report = _report(chosen_beliefs, own, beliefs.specification, why, skills, notes, is_recorded=ledger is not None)
     if ledger is None:
         return report
     ledger.add_retrained(_card(report, configured, chosen_beliefs), expected=state.n_facts)
@@ -91,30 +74,45 @@ def roll_back(
     previous = beliefs.specification
     chosen = earlier_specification(own.state.retrained, configured)
     chosen_beliefs = replace(beliefs, specification=chosen)
-    models = chosen_beliefs.fitted()
-    scores = own.scores()
-    report = RetrainReport(
-        chosen=chosen,
-        previous=previous,
-        is_changed=True,
-        why=f"Gone back from {previous} by hand; the next retrain compares anew.",
-        skills=[],
-        scores=scores,
-        record=track_record(scores),
-        coverage=count_coverage(scores),
-        n_own={name: int(table.own.sum()) for name, table in models.tables.items()},
-        n_reported={name: int((~table.own).sum()) for name, table in models.tables.items()},
-        fingerprint=chosen_beliefs.fingerprint(),
-        seed=beliefs.seed,
-        versions=versions(),
-        is_recorded=ledger is not None,
-        notes=[],
-    )
+    why = f"Gone back from {previous} by hand; the next retrain compares anew."
+    report = _report(chosen_beliefs, own, previous, why, [], [], is_recorded=ledger is not None)
     if ledger is None:
         return report
     card = {"event": ROLLBACK, **_card(report, configured, chosen_beliefs)}
     ledger.add_retrained(card, expected=own.state.n_facts)
     return replace(report, card=_write_newest_card(ledger, folder))
+
+
+def _report(
+    chosen: Beliefs,
+    own: OwnCells,
+    previous: str,
+    why: str,
+    skills: list[Skill],
+    notes: list[str],
+    *,
+    is_recorded: bool,
+) -> RetrainReport:
+    """Return what a choice comes to, refitted on all data; ``previous`` is the specification before it."""
+    tables = chosen.fitted().tables
+    scores = own.scores()
+    return RetrainReport(
+        chosen=chosen.specification,
+        previous=previous,
+        is_changed=chosen.specification != previous,
+        why=why,
+        skills=skills,
+        scores=scores,
+        record=track_record(scores),
+        coverage=count_coverage(scores),
+        n_own={name: int(table.own.sum()) for name, table in tables.items()},
+        n_reported={name: int((~table.own).sum()) for name, table in tables.items()},
+        fingerprint=chosen.fingerprint(),
+        seed=chosen.seed,
+        versions=versions(),
+        is_recorded=is_recorded,
+        notes=notes,
+    )
 
 
 def _write_newest_card(ledger: Ledger, folder: Path | None) -> Path | None:
@@ -241,8 +239,8 @@ def compare_on_own(
     bases = [n for n in names if not (n == "areal_capacity" and "capacity" in names and beliefs.evidence is not None)]
     enough = [n for n in bases if int(usable[n].notna().sum()) >= N_TO_COMPARE]
     notes = [
-        f"{n}: {int(usable[n].notna().sum())} own values are too few to compare specifications on ({N_TO_COMPARE} "
-        "are needed)."
+        f"{n}: {count(int(usable[n].notna().sum()), 'own value')}, too few to compare specifications on "
+        f"({N_TO_COMPARE} are needed)."
         for n in bases
         if n not in enough
     ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pvdopt.campaign.reports import Choice
+from pvdopt.campaign.learning_reports import Choice
 from pvdopt.errors import UsageError
 from pvdopt.ledger.facts import Fact
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.campaign.reports import LabLevel, PredictionScore, TrackRecord
+from pvdopt.campaign.reports import PredictionScore, TrackRecord
+from pvdopt.campaign.standing_reports import LabLevel
 from pvdopt.choice.runs import OpenRun, Run
 from pvdopt.conversions import READING_REL_SD
 from pvdopt.errors import DataInvalid, Problem
@@ -108,7 +109,7 @@ class OwnCells:
 
         From the cell's series where it has one, else from its one reading and the usual shape of fades.
         """
-        from pvdopt.lab_tables.series import Fade, fit_fade
+        from pvdopt.lab_tables.fade import Fade, fit_fade
 
         if not self.is_early(cell) or self.protocol.cycles is None:
             return None

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdopt.campaign.basis import CampaignBasis
-from pvdopt.campaign.reports import Best, Choice, Evaluation, Forecast, Status
+from pvdopt.campaign.learning_reports import Choice, Evaluation
+from pvdopt.campaign.reports import Forecast
+from pvdopt.campaign.standing_reports import Best, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +72,7 @@ class CampaignReadings(CampaignBasis):
         DataInvalid
             If they are no complete recipes.
         """
-        from pvdopt.campaign.suggesting import forecast
+        from pvdopt.campaign.forecasting import forecast
 
         return forecast(self.beliefs(self.own_cells()), self.read_recipes(recipes))
 

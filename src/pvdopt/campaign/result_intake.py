@@ -15,6 +15,7 @@ from pvdopt.lab_tables.fields import LABELS, Field, Manner, read_outcome, read_v
 from pvdopt.lab_tables.figure_checks import Door, check_result
 from pvdopt.lab_tables.recording import Table
 from pvdopt.lab_tables.result_checks import CheckedRow
+from pvdopt.ledger.changes import rehearse
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.intake import plan_record
 from pvdopt.ledger.state import LedgerState
@@ -60,17 +61,18 @@ def record_rows(
         raise DataInvalid(problems)
     doubts = [table.locate(p) for row in good for p in row.doubts]
     notes = [note for row in good for note in row.said]
-    if dry_run:
-        new = [row for row in good if _is_new(fold, row)]
-        ids = [row.record.id for row in good if row.record.id]
-        return RecordReport(len(new), len(good) - len(new), 0, ids, [], problems, doubts, [], False, notes)
     before = {(s.id, s.outcome) for s in own.scores()}
     # New cells go in with what is said of them: a table is one transaction, whatever is in it.
     records = [replace(row.record, id=row.record.id or None, recipe=row.recipe) for row in good]
     is_alone = any(row.recipe is not None for row in good)
     # Whether a recipe is a new cell was judged on the cells there were: with others meanwhile it might be there twice.
-    counts = ledger.record(records, expected=fold.n_facts if is_alone else None)
-    state = ledger.state(own.state.asked)
+    if dry_run:
+        drafts, counts = plan_record(fold, records)
+        rehearse(fold, drafts)
+        state = fold.state(own.state.asked)
+    else:
+        counts = ledger.record(records, expected=fold.n_facts if is_alone else None)
+        state = ledger.state(own.state.asked)
     ids = list(counts.ids)
     now = as_own(state)
     early = [say_early(now, state.cells[id_]) for id_ in dict.fromkeys(ids)]
@@ -78,13 +80,13 @@ def record_rows(
     return RecordReport(
         new=counts.new,
         unchanged=counts.unchanged,
-        n_facts=counts.n_facts,
+        n_facts=0 if dry_run else counts.n_facts,
         cells=ids,
         added=[id_ for id_, row in zip(ids, good, strict=True) if row.recipe is not None],
         refused=problems,
         doubts=doubts,
         scores=scores,
-        is_recorded=True,
+        is_recorded=not dry_run,
         notes=[*notes, *counts.replaced, *filter(None, early)],
     )
 
@@ -98,10 +100,6 @@ def _foresee(fold: Fold, row: CheckedRow) -> CheckedRow:
     except DataInvalid as error:
         return replace(row, problems=(*row.problems, *error.problems))
     return row
-
-
-def _is_new(fold: Fold, row: CheckedRow) -> bool:
-    return row.recipe is not None or plan_record(fold, [row.record])[1].new > 0
 
 
 def read_correction(

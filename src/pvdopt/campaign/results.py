@@ -186,6 +186,13 @@ class CampaignResults(CampaignBasis):
                 say(sentence)
         return n_changed
 
+    def cells_of_run(self, run: str) -> list[str]:
+        """Return the cells that were planned into a run or made in it."""
+        from pvdopt.ledger.fold import Fold
+
+        facts = [] if self.ledger is None else self.ledger.facts()
+        return [cell.id for cell in Fold(facts).cells.values() if run in cell.runs]
+
     def discard_run(self, run: str, why: str) -> bool:
         """Let none of a run's cells count; return whether that was news."""
         return self._writer("discard-run").discard_run(run, why)
@@ -242,7 +249,8 @@ class CampaignResults(CampaignBasis):
         ledger = self._writer("record")
         door = self._door(own.state)
         table = read_table(results, self.fields, needs_id=True, context=partial(find_basis, door))
-        checked = [row.with_series(series.get(row.record.id or "")) for row in check_rows(table.rows, door)]
+        unread = {p.column for p in table.problems if p.column}
+        checked = [row.with_series(series.get(row.record.id or "")) for row in check_rows(table.rows, door, unread)]
         return record_rows(
             ledger,
             own,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.campaign.own_cells import OwnCells, lab_levels
-from pvdopt.campaign.reports import Best, BestCell, Budget, LabStanding, PendingCell, ResultCell, Status
+from pvdopt.campaign.standing_reports import Best, BestCell, Budget, LabStanding, PendingCell, ResultCell, Status
 from pvdopt.ledger.state import CellState
 from pvdopt.objectives import Objective
 

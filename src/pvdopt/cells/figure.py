@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.cells.table import is_empty
-from pvdopt.errors import PvdoptError, UsageError
 from pvdopt.materials import cathodes
+from pvdopt.pictures import write_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,17 +125,7 @@ def draw_closing_figure(figure: ClosingFigure, path: str | Path) -> None:
     PvdoptError
         If the file cannot be written.
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in (".html", ".svg", ".png", ".pdf"):
-        raise UsageError(f"{path.name}: a figure ends in .html, .svg, .png or .pdf")
-    try:
-        if ending == ".html":
-            path.write_text(_page(figure), encoding="utf-8")
-        else:
-            _picture(figure).savefig(path, dpi=200)
-    except OSError as error:
-        raise PvdoptError(f"{path} cannot be written ({error.strerror or error})") from error
+    write_picture(path, lambda: _page(figure), lambda: _picture(figure), dpi=200)
 
 
 def label_heights(places: Sequence[tuple[float, float]], gap: float, width: float) -> list[float]:
@@ -325,11 +315,7 @@ def _linked(cell: LastingCell) -> str:
 
 
 def _picture(figure: ClosingFigure) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
-        raise UsageError(f"a picture file needs matplotlib. {todo}") from error
+    from matplotlib.figure import Figure
 
     lines = [
         line

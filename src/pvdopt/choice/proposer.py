@@ -209,7 +209,7 @@ class Proposer:
                 before = self._plan(opened)
                 swap_in_replicates(search, gain, models, self.objectives, reference, rng, before, budget)
         if not search.choices:
-            self._explain_nothing(search, budget, rng)
+            self._explain_nothing(search, budget, self._plan(opened), rng)
         batch = self._describe(search, models, gain, reference)
         batch.attrs["reference"] = self._in_units(reference)
         batch.attrs["alternatives"] = [] if gain is None else find_alternatives(search, gain, plan)
@@ -254,11 +254,14 @@ class Proposer:
             if plan is not None:
                 plan.take(search.choices[-1].recipe)
 
-    def _explain_nothing(self, search: Search, budget: HourBudget | None, rng: np.random.Generator) -> None:
+    def _explain_nothing(
+        self, search: Search, budget: HourBudget | None, plan: RunPlan | None, rng: np.random.Generator
+    ) -> None:
         """Raise why nothing could be chosen."""
-        if budget is not None and len(search.draw_some()):
+        if budget is not None and plan is not None and len(drawn := search.draw_some()):
             raise BudgetSpent(
-                "Nothing can be proposed: no recipe fits into the budget. Give it more hours, or fix what is open."
+                "Nothing can be proposed: no recipe fits into the budget. The cheapest of those tried would add "
+                f"{plan.say_cheapest(drawn)}. Give it more hours, or fix what is open."
             )
         require_some(self.space, self.space.frame([]), rng)
 

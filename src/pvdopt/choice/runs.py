@@ -237,6 +237,14 @@ class RunPlan:
             total = total + by_kind[run.name]
         return total, by_kind
 
+    def say_cheapest(self, recipes: pd.DataFrame) -> str:
+        """Return what the cheapest of some recipes would add, such as ``8.5 h (deposition 8 h, cell 0.5 h)``."""
+        total, by_kind = self.extra_hours(recipes)
+        k = int(np.argmin(total))
+        parts = {kind: float(hours[k]) for kind, hours in by_kind.items() if hours[k] > 0}
+        parts["cell"] = float(total[k]) - sum(parts.values())
+        return f"{total[k]:.3g} h ({', '.join(f'{name} {hours:.3g} h' for name, hours in parts.items())})"
+
     def take(self, recipe: pd.DataFrame) -> dict[str, str | None]:
         """Put a cell, a frame of one row, into runs; return the label of its run of each kind, None without one."""
         extra, by_kind = self.extra_hours(recipe)

@@ -97,6 +97,9 @@ def backtest(
     from pvdopt.backtest.summary import summarise
 
     subject = _find_subject(target, pool, objective or [], past)
+    if subject.settings:
+        goals = ", ".join(o.name for o in subject.objectives)
+        output.say(f"Settings are taken to be {', '.join(subject.settings)}; judged by {goals}.")
     usual = WITHOUT_EVIDENCE if pool is not None and target is None else USUAL
     names = list(dict.fromkeys(strategy or usual))
     faults = check_strategies(names, sum(not o.is_constraint for o in subject.objectives))
@@ -147,6 +150,8 @@ class Subject:
     digest: str
     #: Number of recipes of a pool; None where a space is searched.
     n_recipes: int | None = None
+    #: Columns of a pool that were taken for settings.
+    settings: tuple[str, ...] = ()
 
 
 def _find_subject(target: str | None, pool: str | None, objective: Sequence[str], past: bool) -> Subject:
@@ -156,7 +161,10 @@ def _find_subject(target: str | None, pool: str | None, objective: Sequence[str]
 
     def of_pool(arena: PoolArena, kind: str) -> Subject:
         found = arena.pool
-        return Subject(partial(_same, arena), f"{kind} {found.name}", found.objectives, found.digest(), len(found))
+        name = f"{kind} {found.name}"
+        return Subject(
+            partial(_same, arena), name, found.objectives, found.digest(), len(found), tuple(found.space.names)
+        )
 
     if past and target is not None and is_config(target):
         raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")

@@ -25,7 +25,7 @@ from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign.reports import BestCell, Budget, LabStanding, PendingCell, Status
+    from pvdopt.campaign.standing_reports import BestCell, Budget, LabStanding, PendingCell, Status
 
 
 #: What the words of `export` are.

@@ -12,7 +12,7 @@ from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, open_target
 
 if TYPE_CHECKING:
-    from pvdopt.campaign.reports import CurvePoint, Evaluation
+    from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
     from pvdopt.skill.direction import DirectionSummary, PairCheck
     from pvdopt.skill.report import FamilySkill, PermutedControl
     from pvdopt.skill.validation import Interval, Skill

@@ -13,7 +13,8 @@ from pvdopt.cli.results import print_scores
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign.reports import Choice, RetrainReport, TrackRecord
+    from pvdopt.campaign.learning_reports import Choice, RetrainReport
+    from pvdopt.campaign.reports import TrackRecord
     from pvdopt.skill.validation import Interval, Skill
 
 

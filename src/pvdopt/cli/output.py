@@ -238,8 +238,12 @@ def say(text: str) -> None:
 def say_notes(notes: Iterable[str]) -> None:
     """Print remarks of the library, a long one on several lines."""
     for note in notes:
-        # Words stay whole: a path or a unit that is broken cannot be copied.
-        say("\n  ".join(textwrap.wrap(f"note: {note}", WIDTH - 2, break_long_words=False, break_on_hyphens=False)))
+        say_wrapped(f"note: {note}")
+
+
+def say_wrapped(text: str) -> None:
+    """Print a message on as many lines as it needs; words stay whole, so that a path or a unit can be copied."""
+    say("\n  ".join(textwrap.wrap(text, WIDTH - 2, break_long_words=False, break_on_hyphens=False)))
 
 
 def _show_nothing(done: int, total: int, what: str = "") -> None:

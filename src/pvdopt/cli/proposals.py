@@ -93,7 +93,7 @@ def suggest(
             _print_suggestion(campaign, suggestion)
         output.say_notes(suggestion.notes)
         if suggestion.advice_sentence:
-            output.say(f"Advice: {suggestion.advice_sentence}")
+            output.say_wrapped(f"Advice: {suggestion.advice_sentence}")
         if sheet is not None:
             write(campaign, sheet, [str(id_) for id_ in suggestion.frame["id"]])
         else:
@@ -177,7 +177,7 @@ def _driven_words(campaign: Campaign, driven: Driven, row: Mapping[str, Any]) ->
         if parts:
             unit = units.get(outcome)
             amount = f"{whole:+.2g}{'' if unit in (None, '', '1') else f' {unit}'}"
-            texts.append(f"{outcome} {amount}: {', '.join(_driver(driven, part, outcome) for part in parts)}")
+            texts.append(f"{outcome} {amount} by {', '.join(_driver(driven, part, outcome) for part in parts)}")
     return "; ".join(texts)
 
 
@@ -187,7 +187,7 @@ def _driver(driven: Driven, part: Contribution, outcome: str) -> str:
 
     share = driven.share(part, outcome)
     of_it = f" ({share:.0%} of it)" if share is not None and 0.0 <= share <= 1.0 else ""
-    return f"{change_words(part.value, part.baseline)} {part.adds[outcome]:+.2g}{of_it}"
+    return f"{change_words(part.value, part.baseline)}: {part.adds[outcome]:+.2g}{of_it}"
 
 
 def _print_runs(campaign: Campaign, suggestion: Suggestion) -> None:

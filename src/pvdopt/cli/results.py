@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pvdopt.campaign.reports import PredictionScore, RecordReport
 
 #: Ids as the ledger gives them.
-_CELL_ID = re.compile(r"[PC]\d{3,}")
+_CELL_ID = re.compile(r"[PpCc]\d+")
 _NOTHING_WRITTEN = "Nothing was written (--dry-run)."
 #: What the words of each command are.
 RECORD = "[FOLDER] FILE | - | ID [NAME=VALUE ...]"
@@ -205,7 +205,9 @@ def discard_run(
     """Let no cell of a run count, say after a leak."""
     folder, (run,) = take_folder(words, 1, RUN)
     with open_campaign(folder, dry_run=dry_run) as campaign:
-        _print_news(campaign.discard_run(run, why), f"run {run} counts no more", dry_run)
+        is_news = campaign.discard_run(run, why)
+        cells = ", ".join(campaign.cells_of_run(run))
+        _print_news(is_news, f"run {run} counts no more: {cells}", dry_run)
 
 
 def _read_changes(words: Sequence[str], usage: str) -> tuple[Path, str, Mapping[str, str]]:

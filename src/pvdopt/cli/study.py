@@ -10,7 +10,7 @@ import typer
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Folder, SamplerName, open_campaign, split_words
 from pvdopt.cli.proposals import print_recipes
-from pvdopt.errors import UsageError
+from pvdopt.errors import DataInvalid, UsageError
 
 if TYPE_CHECKING:
     from pvdopt.campaign import Campaign
@@ -128,8 +128,12 @@ def run(
                     until_advice=until_advice,
                 ).run()
         except KeyboardInterrupt:
-            output.say("Broken off. What was evaluated is recorded; the same command goes on from there.")
+            output.say(f"Broken off. {_what_stays(campaign)}")
             raise typer.Exit(130) from None
+        except DataInvalid:
+            # Whoever reads why also wants to know what the hours before were good for.
+            output.say(f"Stopped over a reply that cannot stand. {_what_stays(campaign)}")
+            raise
         if form == "json":
             output.print_json(report)
         elif form == "csv":
@@ -139,6 +143,14 @@ def run(
     _say_how_it_ended(report)
     if report.stopped == "evaluator_fails":
         raise typer.Exit(1)
+
+
+def _what_stays(campaign: Campaign) -> str:
+    """Say how many evaluations are recorded, and how to go on."""
+    from pvdopt.closed_loop import ClosedLoop
+
+    n_done = output.count(ClosedLoop.count_done(campaign.own_cells()), "evaluation")
+    return f"{n_done} in all so far, all recorded; the same command goes on from there."
 
 
 def read_budget(words: list[str], until_advice: bool) -> tuple[int | None, float | None]:
@@ -201,11 +213,11 @@ def _print_report(campaign: Campaign, report: LoopReport) -> None:
 
 
 def _say_how_it_ended(report: LoopReport) -> None:
-    resumed = f", {report.resumed} of them left over from before" if report.resumed else ""
+    resumed = f", {report.resumed} of these left over from before" if report.resumed else ""
     errors = f"; {output.count(report.lab_errors, 'lab error')} beside them" if report.lab_errors else ""
     hours = "" if report.hours is None else f"; {output.show(report.hours, digits=4)} h of runs and cells"
     output.say(
-        f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} now{resumed}{errors}; "
+        f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} of them now{resumed}{errors}; "
         f"{output.count(report.failed, 'failed cell')}; {output.count(len(report.front), 'recipe')} on the front{hours}"
     )
     output.say(f"Stopped: {report.why}.")

@@ -33,13 +33,15 @@ def read_protocol(content: ConfigFile, findings: Findings) -> Protocol:
             check_limits(values[name] or 0.0, declared, key, findings)
     if content.protocol.current_ua_cm2 is not None and content.protocol.c_rate is not None:
         findings.add(("protocol", "c_rate"), "does not go with current_ua_cm2", todo="Take one of them out")
-    if findings.is_faulty("protocol"):
-        return Protocol()
-    try:
-        return Protocol(**values)
-    except ValueError as error:
-        findings.add(("protocol",), str(error).removeprefix("protocol: "))
-        return Protocol()
+    # What contradicts itself is told beside what is wrong with another entry.
+    for together in (("v_min", "v_max"), ("cycles",)):
+        if any(findings.is_faulty("protocol", name) for name in together):
+            continue
+        try:
+            Protocol(**{name: values.get(name) for name in together})
+        except ValueError as error:
+            findings.add(("protocol",), str(error).removeprefix("protocol: "))
+    return Protocol() if findings.is_faulty("protocol") else Protocol(**values)
 
 
 def read_objectives(content: ConfigFile, findings: Findings) -> list[Objective]:

@@ -16,7 +16,8 @@ from pvdopt.config.schema import ConfigFile, ParameterTable
 from pvdopt.errors import DataInvalid
 from pvdopt.objectives import Protocol
 from pvdopt.parameters import TOLERANCE, Categorical, Continuous, Parameter, Stepped
-from pvdopt.units import UnknownUnitError, convert, normalise, parse_quantity, shown_in
+from pvdopt.unit_symbols import UnknownUnitError, normalise
+from pvdopt.units import convert, parse_quantity, shown_in
 from pvdopt.wording import closest
 
 #: Groups of the vocabulary that a recipe is made of.

@@ -16,7 +16,8 @@ from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
 from pvdopt.lab_tables.fields import Field
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable
-from pvdopt.units import UnknownUnitError, shown_in
+from pvdopt.unit_symbols import UnknownUnitError
+from pvdopt.units import shown_in
 from pvdopt.wording import closest
 
 #: The file in a campaign's folder.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.fields import Field
 from pvdopt.lab_tables.figure_checks import find_recipe_gaps
 from pvdopt.lab_tables.recording import Source, read_table
+from pvdopt.parameters import Categorical
 from pvdopt.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -26,11 +28,37 @@ def read_settings(
         With a problem for each name that is no setting and each value that cannot be.
     """
     known = {n: f for n, f in fields.items() if f.role == "setting"}
-    table = read_table(settings, known)
-    problems = [*table.problems, *(p for r in table.rows for p in r.problems)]
+    results = [n for n in settings if n in fields and n not in known]
+    table = read_table({n: v for n, v in settings.items() if n not in results}, known)
+    must, todo = "is no setting", "Results go in when the cell is there: pvdopt record ID {}=VALUE"
+    problems = [Problem(must, todo=todo.format(n), column=n) for n in results if fields[n].role == "outcome"]
+    problems += [Problem(must, todo="Leave it out", column=n) for n in results if fields[n].role != "outcome"]
+    problems += [*table.problems, *(p for r in table.rows for p in r.problems)]
     if problems:
         raise DataInvalid([Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in problems])
     return {name: table.rows[0].settings.get(name) for name in settings}
+
+
+def read_held(settings: Mapping[str, object], fields: Mapping[str, Field], space: SearchSpace) -> dict[str, Any]:
+    """Return settings to hold fixed, as :func:`read_settings` does, judged by what the space varies.
+
+    Whether a number lies within the space is left to :func:`pvdopt.campaign.suggesting.check_fix`.
+
+    Raises
+    ------
+    DataInvalid
+        As ``read_settings``.
+    """
+    narrowed = dict(fields)
+    for p in space.parameters:
+        levels = tuple(p.choices) if isinstance(p, Categorical) else ()
+        narrowed[p.name] = replace(fields[p.name], levels=levels, column=None)
+    try:
+        return read_settings(settings, narrowed)
+    except DataInvalid as error:
+        # There is no row to correct here, and nothing is left empty.
+        problems = [p if p.todo.startswith("Did you mean") else replace(p, todo="") for p in error.problems]
+        raise DataInvalid(problems) from error
 
 
 def require_complete(settings: Mapping[str, Any], space: SearchSpace, row: str | None = None) -> None:

@@ -285,8 +285,15 @@ def _unknown_column(name: str, fields: Mapping[str, Field], place: Mapping[str, 
         must = "is a column of predictions, so that the outcomes beside it may be predicted ones"
         todo = "Delete the predicted columns and write what was measured"
         return Problem(must, todo=todo, column=name, **place)
-    todo = closest(name, fields) or "Rename it, or put it into remark"
+    todo = closest(name, fields)
+    if not todo:
+        outcomes = ", ".join(_with_unit(f) for f in fields.values() if f.role == "outcome" and f.name != "cycles")
+        todo = f"Rename it, or put it into remark{f' (outcomes are {outcomes})' if outcomes else ''}"
     return Problem("is not a column of this campaign", todo=todo, column=name, **place)
+
+
+def _with_unit(found: Field) -> str:
+    return found.name if found.unit in (None, "", "1") else f"{found.name} in {found.unit}"
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ whether its figures can be true in :mod:`pvdopt.lab_tables.figure_checks`. Write
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -70,8 +70,11 @@ class _Meant:
         return self.cell is not None or self.recipe is not None
 
 
-def check_rows(rows: Sequence[ReadRow], door: Door) -> list[CheckedRow]:
-    """Return each row that says something as a record with everything that stands against it, in the order given."""
+def check_rows(rows: Sequence[ReadRow], door: Door, unread: Collection[str] = ()) -> list[CheckedRow]:
+    """Return each row that says something as a record with everything that stands against it, in the order given.
+
+    ``unread`` are columns that no row could be read from; what misses them is not missed a second time.
+    """
     checked = []
     first: dict[object, Any] = {}
     values: dict[object, str] = _read_results(door.state)
@@ -79,7 +82,7 @@ def check_rows(rows: Sequence[ReadRow], door: Door) -> list[CheckedRow]:
     for row in rows:
         if row.is_idle:
             continue
-        found = check_row(row, door, told.get(row.replicate_of or ""))
+        found = check_row(row, door, told.get(row.replicate_of or ""), unread)
         name: object = found.record.id or _identity(found.recipe or {}, found.record)
         if row.id is None and found.recipe is None and not found.record.id:
             name = None
@@ -129,13 +132,15 @@ def _copied(row: ReadRow, found: CheckedRow, values: dict[object, str]) -> list[
     ]
 
 
-def check_row(row: ReadRow, door: Door, first: ReadRow | None = None) -> CheckedRow:
+def check_row(row: ReadRow, door: Door, first: ReadRow | None = None, unread: Collection[str] = ()) -> CheckedRow:
     """Return one row as a record with everything that stands against it.
 
     Parameters
     ----------
     first : ReadRow, optional
         What the same table says of the film's first cell, where the row is about a further one.
+    unread : collection of str
+        Columns that no row could be read from.
     """
     meant = _find_meant(row, door, first)
     if not meant.is_known:
@@ -152,7 +157,7 @@ def check_row(row: ReadRow, door: Door, first: ReadRow | None = None) -> Checked
         *meant.problems,
         *_check_plan(row, cell),
         *check_made(settings, before, cell, door),
-        *check_result(settings, outcomes, known, door),
+        *check_result(settings, outcomes, known, door, {*unread, *(p.column for p in row.problems if p.column)}),
         *check_class(stated, outcomes, known),
     ]
     problems = (*row.problems, *(replace(p, **row.place) for p in found))

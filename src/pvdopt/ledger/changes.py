@@ -5,12 +5,12 @@ Pure: reads the fold of the facts so far and returns drafts; none where everythi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from pvdopt.errors import DataInvalid, Problem
-from pvdopt.ledger.facts import OUTCOME_CLASSES, Draft, Fact
+from pvdopt.ledger.facts import OUTCOME_CLASSES, Draft, Fact, format_time, package_version, utc_now
 from pvdopt.ledger.fold import LABELS, Cell, Fold, Part
 from pvdopt.ledger.values import (
     Outcome,
@@ -251,6 +251,13 @@ def foresee(cell: Cell, drafts: Sequence[Draft]) -> Cell:
     for draft in drafts:
         after.add(Fact(0, draft.kind, draft.cell, "", "", "", draft.payload))
     return after
+
+
+def rehearse(fold: Fold, drafts: Iterable[Draft]) -> None:
+    """Add drafts to a fold as if they had been written now, to see what would be; for a fold of one's own."""
+    now, version = format_time(utc_now()), package_version()
+    for draft in drafts:
+        fold.add(Fact(fold.last_seq + 1, draft.kind, draft.cell, now, "", version, draft.payload))
 
 
 def known_cell(fold: Fold, cell_id: object) -> Cell:

@@ -180,7 +180,8 @@ def show(value: object) -> str:
     """Return a recorded value as a person writes it."""
     if isinstance(value, Mapping):
         sign = "" if value["qualifier"] == "=" else f"{value['qualifier']} "
-        sd = "" if value["sd"] is None else f" +- {value['sd']:g}"
+        # Two digits: what was stated has no more, and what follows from usual errors deserves no more.
+        sd = "" if value["sd"] is None else f" +- {value['sd']:.2g}"
         return f"{sign}{value['value']:.12g}{sd}"
     if isinstance(value, float):
         return f"{value:.12g}"

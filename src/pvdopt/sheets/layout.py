@@ -144,7 +144,7 @@ def _runs(cell: CellState) -> dict[str, str]:
 
 def _instructions(campaign: Campaign) -> Iterator[str]:
     cycles = campaign.protocol.cycles
-    yield "Fill in the light places only. What stays empty was made as planned, or is not known yet and comes later."
+    yield "What stays empty was made as planned, or is not known yet and comes later."
     yield (
         "Outcomes may carry a sign, an uncertainty or a unit: >= 92 %, ~50, 58.2 +- 1.5, 26 uAh (with area and "
         "thickness as made)."

@@ -39,6 +39,7 @@ def to_markdown(sheet: Sheet) -> str:
 def _lines(sheet: Sheet) -> Iterator[str]:
     yield f"# {sheet.title}"
     yield ""
+    yield "- Fill in the empty places of the last table only."
     yield from (f"- {text}" for text in sheet.instructions)
     if sheet.fixed:
         yield ""

@@ -13,6 +13,7 @@ SPARE_ROWS = 12
 #: Row of the header; above it stand the title and how to fill the sheet in.
 HEADER_ROW = 3
 _ABOUT, _LISTS = "how to", "lists"
+_FILL_IN = "Fill in the light places only."
 _LOCKED, _INPUT, _HEAD = "E7E6E6", "FFFBE6", "D9E2F3"
 _WIDTHS = {"id": 8, "remark": 30, "cause": 18}
 
@@ -49,7 +50,7 @@ def _write_cells(cells: Any, sheet: Sheet) -> None:
     fills = {name: PatternFill("solid", fgColor=name) for name in (_LOCKED, _INPUT, _HEAD)}
     put(cells["A1"], sheet.title)
     cells["A1"].font = Font(bold=True, size=14)
-    put(cells["A2"], f"{sheet.instructions[0]} More on the sheet '{_ABOUT}'.")
+    put(cells["A2"], f"{_FILL_IN} {sheet.instructions[0]} More on the sheet '{_ABOUT}'.")
     for place, column in enumerate(sheet.columns, start=1):
         head = cells.cell(HEADER_ROW, place)
         put(head, column.head)
@@ -89,7 +90,8 @@ def _number_format(column: SheetColumn) -> str:
 def _write_about(about: Any, sheet: Sheet) -> None:
     from openpyxl.styles import Alignment, Font
 
-    lines: list[tuple[str, str]] = [(sheet.title, ""), *((text, "") for text in sheet.instructions), ("", "")]
+    told = (_FILL_IN, *sheet.instructions)
+    lines: list[tuple[str, str]] = [(sheet.title, ""), *((text, "") for text in told), ("", "")]
     for group in sheet.groups:
         if group.cells:
             lines.append((group.label or "All cells", ", ".join(group.cells)))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt.features import CategoryInput, NumberInput, encode
+from pvdopt.features import CategoryInput, encode
 from pvdopt.surrogates.base import Prediction
 from pvdopt.surrogates.baseline import FALLBACK_SD
 from pvdopt.surrogates.forest import LEAST_VAR, cell_weights
@@ -44,12 +44,7 @@ class Boosting:
         """Learn from a training table; under eight rows only mean and spread."""
         table = table.in_fixed_order()
         self._table = table
-        effects = tuple(
-            CategoryInput(e, tuple(sorted({v for v in table.frame[e] if isinstance(v, str)})))
-            for e in table.effects
-            if e in table.frame.columns
-        )
-        self._inputs: tuple[NumberInput | CategoryInput, ...] = table.inputs + tuple(e for e in effects if e.levels)
+        self._inputs = table.all_inputs()
         self._is_capacity = table.outcome == "capacity" and bool(table.effects)
         residual = table.y - table.prior.mean(table.frame)[0]
         weights = cell_weights(table)

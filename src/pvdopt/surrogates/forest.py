@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pvdopt.features import CategoryInput, NumberInput, encode
+from pvdopt.features import encode
 from pvdopt.surrogates.base import Prediction
 from pvdopt.surrogates.baseline import FALLBACK_SD, source_weights
 from pvdopt.training import TrainingTable
@@ -39,12 +39,7 @@ class Forest:
         """Learn from a training table; under four rows only mean and spread."""
         table = table.in_fixed_order()
         self._table = table
-        effects = tuple(
-            CategoryInput(e, tuple(sorted({v for v in table.frame[e] if isinstance(v, str)})))
-            for e in table.effects
-            if e in table.frame.columns
-        )
-        self._inputs: tuple[NumberInput | CategoryInput, ...] = table.inputs + tuple(e for e in effects if e.levels)
+        self._inputs = table.all_inputs()
         residual = table.y - table.prior.mean(table.frame)[0]
         self._model = None
         self._level, self._level_left = 0.0, 1.0

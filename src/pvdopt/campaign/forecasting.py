@@ -1,0 +1,95 @@
+"""What is believed of recipes that somebody thought of: predicted, added as a cell, or put in a plan's place.
+
+Imported only when something is to be predicted, since it loads scipy and scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pvdopt.campaign.beliefs import (
+    INTERVAL,
+    Beliefs,
+    describe,
+    general_notes,
+    lean_on,
+    tell_shares,
+)
+from pvdopt.campaign.own_cells import OwnCells
+from pvdopt.campaign.reports import Forecast
+from pvdopt.cells.table import is_empty
+from pvdopt.errors import DataInvalid, Problem
+from pvdopt.lab_tables.recipe_reading import require_complete
+from pvdopt.ledger.changes import not_editable
+from pvdopt.ledger.values import unknown_cell
+
+if TYPE_CHECKING:
+    from pvdopt.ledger.ledger import Ledger
+
+
+def predicted_of(beliefs: Beliefs, row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return a row's predictions as the ledger keeps them; an outcome nothing is known of yet is left out."""
+    return {
+        o.name: {"median": row[o.name], "low": row[f"{o.name}_low"], "high": row[f"{o.name}_high"], "p": INTERVAL}
+        for o in beliefs.objectives
+        if row.get(o.name) is not None
+    }
+
+
+def forecast(beliefs: Beliefs, recipes: pd.DataFrame) -> Forecast:
+    """Return what is believed of recipes; one outside the space comes with a warning."""
+    frame = describe(beliefs, recipes)
+    leans_on, warnings = lean_on(beliefs, recipes)
+    for place, values in enumerate(recipes.to_dict("records")):
+        sentences = beliefs.space.explain({str(n): v for n, v in values.items()})
+        warnings[place] = [f"outside the campaign's space: {s}" for s in sentences] + warnings[place]
+    if recipes.index.name == "id":
+        frame.insert(0, "id", list(recipes.index))
+    shares = tell_shares(beliefs, recipes)
+    return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint(), shares)
+
+
+def add(
+    beliefs: Beliefs, own: OwnCells, recipe: Mapping[str, Any], remark: str | None, ledger: Ledger | None
+) -> Forecast:
+    """Predict the lab's own recipe and keep it as a cell; see :meth:`Campaign.add_predicted`."""
+    found = forecast(beliefs, beliefs.space.frame([recipe]))
+    id_ = None
+    if ledger is not None:
+        row = {str(n): None if v is None or v != v else v for n, v in found.frame.iloc[0].items()}
+        id_ = ledger.add_cell(recipe, remark, predicted_of(beliefs, row), expected=own.state.n_facts)
+    found.frame.insert(0, "id", [id_])
+    return found
+
+
+def edit(beliefs: Beliefs, own: OwnCells, cell_id: str, changes: Mapping[str, Any], ledger: Ledger | None) -> Forecast:
+    """Change a planned recipe and predict it anew; see :meth:`Campaign.edit`."""
+    cell = own.state.cells.get(cell_id)
+    if cell is None:
+        raise DataInvalid(unknown_cell(cell_id, own.state.cells))
+    # Before the settings are looked at: those of a made cell need not lie on the steps.
+    if cell.status != "proposed":
+        raise DataInvalid(not_editable(cell_id, is_vetoed=cell.status == "vetoed"))
+    space = beliefs.space
+    settings = {**own.settings(cell), **changes}
+    cleared = space.clear(space.frame([settings])).iloc[0]
+    idle = {n: None for n in space.names if n not in changes and is_empty(cleared[n]) and settings.get(n) is not None}
+    recipe = {**settings, **idle}
+    require_complete(recipe, space, row=cell_id)
+    broken = [Problem(sentence, row=cell_id) for sentence in space.explain(recipe)]
+    broken += [
+        Problem("is fixed in the campaign file", value, row=cell_id, column=name)
+        for name, value in changes.items()
+        if name not in space and space.fixed.get(name) != value
+    ]
+    if broken:
+        raise DataInvalid(broken)
+    found = forecast(beliefs, space.frame([recipe]))
+    if ledger is not None:
+        row = {str(n): None if v is None or v != v else v for n, v in found.frame.iloc[0].items()}
+        ledger.edit(cell_id, {**changes, **idle}, predicted_of(beliefs, row), expected=own.state.n_facts)
+    found.frame.insert(0, "id", [cell_id])
+    return found

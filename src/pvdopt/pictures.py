@@ -1,0 +1,49 @@
+"""Write a picture where it is asked for: a page that stands alone, or a file for a paper. Knows no data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pvdopt.errors import PvdoptError, UsageError
+
+ENDINGS = (".html", ".svg", ".png", ".pdf")
+
+
+def write_picture(path: str | Path, page: Callable[[], str], drawing: Callable[[], Any], dpi: int) -> None:
+    """Write ``.html`` as a self-contained page, ``.svg``, ``.png`` or ``.pdf`` as matplotlib saves a figure.
+
+    Parameters
+    ----------
+    page, drawing : callable
+        Give the text of the page, or the figure of matplotlib; only the one that is asked for is called.
+    dpi : int
+        Dots per inch of a ``.png``.
+
+    Raises
+    ------
+    UsageError
+        If the ending is none of these, or a picture needs matplotlib and it is not installed.
+    PvdoptError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UsageError(f"{path.name}: a figure ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    try:
+        if ending == ".html":
+            path.write_text(page(), encoding="utf-8")
+        else:
+            _figure_of(drawing).savefig(path, dpi=dpi)
+    except OSError as error:
+        raise PvdoptError(f"{path} cannot be written ({error.strerror or error})") from error
+
+
+def _figure_of(drawing: Callable[[], Any]) -> Any:
+    try:
+        return drawing()
+    except ImportError as error:
+        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
+        raise UsageError(f"a picture file needs matplotlib. {todo}") from error
