@@ -34,6 +34,7 @@ from pvdopt.surrogates.calibration import fingerprint as fingerprint_evidence
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.surrogates.outcomes import OutcomeModels
 from pvdopt.usability import Usability
+from pvdopt.wording import show_interval
 
 if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
@@ -327,7 +328,7 @@ def _narrowing(objective: Objective, prediction: Prediction) -> str:
     unit = "" if objective.unit in (None, "", "1") else f" {objective.unit}"
     narrower = 1.0 - float(np.median(after[1:] / prediction.total_std[1:]))
     return (
-        f"{objective.name} from {before[0]:.2g} to {before[1]:.2g}{unit} to about {ends[0]:.2g} to {ends[1]:.2g}, "
+        f"{objective.name} from {show_interval(*before)}{unit} to about {show_interval(*ends)}, "
         f"and those of other recipes by {round(100 * narrower)} %"
     )
 
