@@ -76,9 +76,9 @@ def no_geometry(self: CapacityPrior, frame: pd.DataFrame, q_ref: Any) -> tuple[A
     return np.zeros(len(frame)), np.zeros(len(frame))
 
 
-def no_crystallinity(self: CapacityPrior, frame: pd.DataFrame) -> tuple[Any, Any]:
+def no_crystallinity(self: CapacityPrior, frame: pd.DataFrame) -> tuple[Any, Any, Any]:
     """Leave heat and bias to what cells tell."""
-    return np.zeros(len(frame)), np.zeros(len(frame))
+    return np.zeros(len(frame)), np.zeros(len(frame)), np.zeros((2, len(frame)))
 
 
 def no_theory(self: CapacityPrior, frame: pd.DataFrame) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from surrogate_tables import PLAIN, observed, recipes, truth, with_evidence
 
 from pvdopt.space import Categorical, Continuous, SearchSpace
 from pvdopt.surrogates import fit_surrogate
-from pvdopt.surrogates.gaussian_process import GaussianProcess
+from pvdopt.surrogates.doubting_process import DoubtingProcess
 from pvdopt.surrogates.plain_kernel import covariance, covariance_with_slopes, read_points, squared_gaps, variance
 from pvdopt.surrogates.plain_process import PlainProcess, is_plain
 from pvdopt.training import plain_table
@@ -151,7 +151,7 @@ def test_bounds_gaps_and_evidence_are_left_to_the_other_process():
         with_evidence(2),
     ):
         assert not is_plain(other)
-        assert isinstance(fit_surrogate("gaussian_process", other), GaussianProcess)
+        assert isinstance(fit_surrogate("gaussian_process", other), DoubtingProcess)
     assert isinstance(fit_surrogate("gaussian_process", table(8)), PlainProcess)
     assert not isinstance(fit_surrogate("forest", table(8)), PlainProcess)
 
