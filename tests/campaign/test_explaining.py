@@ -118,3 +118,14 @@ def test_a_picture_that_cannot_be_is_refused(found: Explanation, tmp_path: Path)
         draw_explanation(found, tmp_path / "picture.doc")
     with pytest.raises(PvdoptError, match="cannot be written"):
         draw_explanation(found, tmp_path / "nowhere" / "picture.html")
+
+
+def test_cells_that_speak_against_the_literature_are_told_of(tmp_path: Path) -> None:
+    bare = {"bias_kind": "none", "bias_v": None, "anneal_kind": "none", "anneal_temperature_c": None}
+    recipes = [{**RECIPE, **bare}, {**RECIPE, **bare, "anneal_kind": "furnace", "anneal_temperature_c": 700.0}]
+    for capacities, is_told in (((50, 12), True), ((8, 50), False)):
+        with make_lco(tmp_path / f"lco{is_told}") as campaign:
+            for recipe, capacity in zip(recipes * 2, capacities * 2, strict=True):
+                campaign.record([{**recipe, "capacity": capacity}])
+            told = "speak against what the literature says" in " ".join(campaign.predict(RECIPE).notes)
+        assert told == is_told

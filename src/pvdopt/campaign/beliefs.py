@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 INTERVAL = 0.8
 #: Own cells under which nothing is said about how wide intervals have to be in this laboratory.
 N_FOR_CALIBRATION = 8
+#: Chance that the literature holds here under which people are told.
+DOUBT_TOLD = 0.5
 #: Cells shown with a prediction.
 N_NEAR = 3
 #: Cells of a baseline whose worth is told, and other recipes that it is told of.
@@ -290,6 +292,12 @@ def general_notes(beliefs: Beliefs) -> list[str]:
         notes.append(
             f"Fewer than {N_FOR_CALIBRATION} own cells: whether intervals are wide enough here is not tested yet."
         )
+    notes += [
+        f"Your cells speak against what the literature says of heat and bias: that it holds here for {name} is "
+        f"{max(round(100 * faith), 1)} % likely, and predictions lean on it no more than that."
+        for name, faith in beliefs.fitted().faiths().items()
+        if faith < DOUBT_TOLD
+    ]
     strange = [n for n in beliefs.space.names if column(n) is None]
     if strange and beliefs.evidence is not None:
         notes.append(f"Only own cells teach {', '.join(strange)}: the vocabulary does not know it.")

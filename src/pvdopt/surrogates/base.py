@@ -281,3 +281,12 @@ class TellsVariances(Protocol):
 
     def level(self) -> tuple[float, float] | None:
         """Return mean and deviation of this laboratory's level, model scale; None where it is not known."""
+
+
+@runtime_checkable
+class Doubts(Protocol):
+    """A surrogate that weighs whether what the literature says of the process holds in this laboratory."""
+
+    @property
+    def faith(self) -> float:
+        """Return how probable own cells make it; 1 before any, and where nothing is doubtful."""

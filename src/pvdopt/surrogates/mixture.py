@@ -106,6 +106,11 @@ class Mixture:
         """Return the variances of the Gaussian process; a forest has no prior to tell of."""
         return self._gp.variances(recipes)
 
+    @property
+    def faith(self) -> float:
+        """How probable own cells make it that the literature holds here, as the Gaussian process finds."""
+        return self._gp.faith
+
     def level(self) -> tuple[float, float] | None:
         """Return the level that the Gaussian process finds."""
         return self._gp.level()

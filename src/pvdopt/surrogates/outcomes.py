@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
 from pvdopt.surrogates import fit_surrogate, is_large
-from pvdopt.surrogates.base import Prediction, Surrogate, TellsVariances
+from pvdopt.surrogates.base import Doubts, Prediction, Surrogate, TellsVariances
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.training import TrainingTable, plain_table
 
@@ -152,6 +152,10 @@ class OutcomeModels:
         """Return mean and deviation of this laboratory's level for each outcome whose model knows it, model scale."""
         told = {name: model.level() for name, model in self.models.items() if isinstance(model, TellsVariances)}
         return {name: level for name, level in told.items() if level is not None}
+
+    def faiths(self) -> dict[str, float]:
+        """Return how probable own cells make it that the literature holds here, for each outcome whose model doubts."""
+        return {name: model.faith for name, model in self.models.items() if isinstance(model, Doubts)}
 
     def draw(self, recipes: pd.DataFrame, n_draws: int, rng: np.random.Generator) -> dict[str, Array]:
         """Return joint draws of the recipe effect in the outcomes' units, each of shape (n_draws, n_recipes).
