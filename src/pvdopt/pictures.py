@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.output_files import write_text, written_aside
 
 ENDINGS = (".html", ".svg", ".png", ".pdf")
 
@@ -34,9 +35,11 @@ def write_picture(path: str | Path, page: Callable[[], str], drawing: Callable[[
         raise UsageError(f"{path.name}: a figure ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     try:
         if ending == ".html":
-            path.write_text(page(), encoding="utf-8")
+            write_text(path, page())
         else:
-            _figure_of(drawing).savefig(path, dpi=dpi)
+            figure = _figure_of(drawing)
+            with written_aside(path) as aside:
+                figure.savefig(aside, dpi=dpi)
     except OSError as error:
         raise PvdoptError(f"{path} cannot be written ({error.strerror or error})") from error
 

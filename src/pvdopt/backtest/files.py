@@ -10,6 +10,7 @@ import pandas as pd
 
 from pvdopt.backtest.summary import BacktestReport, Figure
 from pvdopt.errors import UsageError
+from pvdopt.output_files import write_text, written_aside
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,8 +37,8 @@ def write_report(report: BacktestReport, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "summary.csv", folder / "curves.csv", folder / "backtest.json"]
     rows = summary_rows(report)
-    pd.DataFrame(rows).to_csv(paths[0], index=False, float_format="%.6g", lineterminator="\n")
-    report.curves.to_csv(paths[1], index=False, float_format="%.6g", lineterminator="\n")
+    for path, frame in ((paths[0], pd.DataFrame(rows)), (paths[1], report.curves)):
+        write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     told = {
         "subject": report.subject,
         "target": report.target,
@@ -48,7 +49,7 @@ def write_report(report: BacktestReport, folder: Path) -> list[Path]:
         "strategies": rows,
         "notes": report.notes,
     }
-    paths[2].write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8", newline="\n")
+    write_text(paths[2], json.dumps(told, indent=2) + "\n")
     return paths
 
 
@@ -65,7 +66,7 @@ def draw_report(report: BacktestReport, path: Path) -> None:
         raise UsageError(f"--figure {path.name}: must end with .html, .svg, .png or .pdf.")
     path.parent.mkdir(parents=True, exist_ok=True)
     if ending == ".html":
-        path.write_text(_page(report), encoding="utf-8", newline="\n")
+        write_text(path, _page(report))
         return
     try:
         import matplotlib as mpl
@@ -84,8 +85,8 @@ def draw_report(report: BacktestReport, path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
     # No date and no random names in it, so that the same figures make the same file.
-    with mpl.rc_context({"svg.hashsalt": "pvdopt"}):
-        drawing.savefig(path, metadata={"Date": None} if ending == ".svg" else None, dpi=150)
+    with mpl.rc_context({"svg.hashsalt": "pvdopt"}), written_aside(path) as aside:
+        drawing.savefig(aside, metadata={"Date": None} if ending == ".svg" else None, dpi=150)
 
 
 def _by_strategy(report: BacktestReport) -> list[tuple[str, pd.DataFrame]]:

@@ -13,6 +13,7 @@ from typing import Any
 from pvdopt.campaign.learning_reports import Choice
 from pvdopt.errors import UsageError
 from pvdopt.ledger.facts import Fact
+from pvdopt.output_files import write_text
 
 #: Folder of the cards within a campaign's.
 CARDS_FOLDER = "model_cards"
@@ -73,9 +74,7 @@ def write_card(folder: Path, number: int, fact: Fact) -> Path:
         (path.with_suffix(".json"), json.dumps(payload, indent=1, ensure_ascii=False) + "\n"),
         (path, render_card(payload)),
     ):
-        aside = target.with_name(f".{target.name}.aside")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
+        write_text(target, text)
     return path
 
 

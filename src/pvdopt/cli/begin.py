@@ -15,6 +15,7 @@ from pvdopt.campaign.folder import CONFIG_FILE, rename_config
 from pvdopt.cli import output
 from pvdopt.cli.arguments import STUDIES, DryRun
 from pvdopt.errors import UsageError
+from pvdopt.output_files import write_text
 
 if TYPE_CHECKING:
     from pvdopt.config.draft import Answers
@@ -145,7 +146,7 @@ def _draft(folder: Path, given: dict[str, str], dry_run: bool) -> None:
     with Campaign.create(folder, text) as campaign:
         output.print_line(f"{campaign.name} begins in {folder.as_posix()}")
     schema = json.dumps(json_schema(), indent=1)
-    (folder / SCHEMA_FILE).write_text(schema + "\n", encoding="utf-8", newline="")
+    write_text(folder / SCHEMA_FILE, schema + "\n")
     _say_next(folder)
 
 

@@ -16,6 +16,7 @@ from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
 from pvdopt.lab_tables.fields import Field
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable
+from pvdopt.output_files import write_text
 from pvdopt.unit_symbols import UnknownUnitError
 from pvdopt.units import shown_in
 from pvdopt.wording import closest
@@ -252,10 +253,8 @@ def keep_mapping(folder: Path, mapping: ColumnMapping) -> None:
     """
     others = [m for m in read_mappings(folder) if set(m.heads) != set(mapping.heads)]
     path = folder / MAPPINGS_FILE
-    aside = path.with_name(f".{path.name}.aside")
     text = json.dumps([asdict(m) for m in (mapping, *others)], indent=1, ensure_ascii=False) + "\n"
     try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        write_text(path, text)
     except OSError as error:
         raise PvdoptError(f"{path}: cannot be written ({error.strerror or error}).") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.output_files import written_aside
 from pvdopt.report.charts import Axis, Band, Chart, Line, Marker, Points, Role, Rug, spread_labels
 from pvdopt.report.content import Report
 from pvdopt.report.figures import draw_charts
@@ -66,7 +67,10 @@ def write_figures(
                 path = folder / f"{chart.key}.{form}"
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
-                    picture.savefig(path, dpi=300, metadata={"Date": None} if form == "svg" else {"Software": None})
+                    with written_aside(path) as aside:
+                        picture.savefig(
+                            aside, dpi=300, metadata={"Date": None} if form == "svg" else {"Software": None}
+                        )
                 except OSError as error:
                     raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
                 written.append(path)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -20,6 +18,7 @@ from markupsafe import Markup
 
 from pvdopt.columns import column
 from pvdopt.errors import PvdoptError
+from pvdopt.output_files import write_text
 from pvdopt.report.content import CellView, Goal, Quantity, Report, Span
 from pvdopt.report.figures import draw_charts
 from pvdopt.report.svg import draw_key, draw_svg
@@ -60,16 +59,11 @@ def write_page(page: str, path: Path) -> None:
     PvdoptError
         If the system refuses.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page, encoding="utf-8", newline="")
-        aside.replace(path)
+        write_text(path, page)
     except OSError as error:
         raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
 
 
 @cache

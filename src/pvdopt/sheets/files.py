@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
+from pvdopt.output_files import written_aside
 from pvdopt.sheets.layout import Sheet
 from pvdopt.sheets.texts import to_csv, to_markdown
 from pvdopt.sheets.workbooks import to_workbook
@@ -53,11 +53,9 @@ def write_sheet(sheet: Sheet, path: str | Path) -> Path:
         text = to_csv(sheet) if form == ".csv" else to_markdown(sheet)
         # A spreadsheet program takes a file for UTF-8 only with this mark.
         data = text.encode("utf-8-sig" if form == ".csv" else "utf-8")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
     try:
-        aside.write_bytes(data)
-        aside.replace(path)
+        with written_aside(path) as aside:
+            aside.write_bytes(data)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
     return path

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.output_files import written_aside
 from pvdopt.skill.validation import Skill, cross_calibrated
 
 #: Colours that colour-blind readers tell apart (Okabe and Ito 2008).
@@ -64,7 +65,8 @@ def _pyplot() -> Any:
 
 
 def _save(plt: Any, figure: Any, path: Path) -> Path:
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    with written_aside(path) as aside:
+        figure.savefig(aside, dpi=150, bbox_inches="tight")
     plt.close(figure)
     return path
 
