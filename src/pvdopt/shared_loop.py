@@ -1,7 +1,7 @@
 """Several workers on one ledger, each in a process of its own: ask, evaluate, record, without a word to each other.
 
-What one worker evaluates it holds by a lease, so that no other does; a worker that dies is held up for by nobody beyond
-the end of its lease.
+What one worker evaluates it holds by a lease, so that no other does, and renews it meanwhile; for a worker that dies
+nobody waits beyond the end of its lease.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvdopt.closed_loop import DONE, N_FAILURES, ClosedLoop, LoopReport, Stopped
 from pvdopt.errors import LedgerBusy, LedgerChanged, UsageError
-from pvdopt.ledger.leases import claim, read_held, release
+from pvdopt.ledger.leases import claim, kept_renewed, read_held, release
 
 if TYPE_CHECKING:
     from pvdopt.campaign.own_cells import OwnCells
@@ -31,8 +31,8 @@ class SharedLoop(ClosedLoop):
     Parameters
     ----------
     lease_s : float
-        For how long a cell is this worker's, in seconds: longer than any evaluation takes. A cell whose worker died
-        is taken up by another after that.
+        For how long a cell stays this worker's after the last sign of life, in seconds. It is renewed while the cell
+        is evaluated; a cell whose worker died is taken up by another after that.
 
     Raises
     ------
@@ -70,9 +70,13 @@ class SharedLoop(ClosedLoop):
             if mine is None:
                 stopped = self._propose_or_wait(ledger, own, notes)
                 continue
-            cell = self._evaluate_once(mine)
+            with kept_renewed(ledger, self.holder, mine, self.lease_s):
+                cell = self._evaluate_once(mine)
             if cell is None:
-                notes.append(f"{mine} was evaluated by another worker too, whose results stand: the lease was short.")
+                notes.append(
+                    f"{mine} was evaluated by another worker too, whose results stand: this one could not renew its "
+                    "lease in time."
+                )
                 continue
             done_now += cell != "lab_error"
             failed += cell not in ("ok", "lab_error")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from ledger_recipes import proposal
 
 from postgres_server import Server
 from pvdopt.ledger import Ledger, tables
-from pvdopt.ledger.leases import claim, read_held, release
+from pvdopt.ledger.leases import claim, kept_renewed, read_held, release, renew
 
 LONG = 3600.0
 
@@ -50,6 +52,54 @@ def test_a_dead_workers_cells_are_taken_up_once_its_lease_ran_out(
         assert read_held(one) == {}
         assert claim(one, "b", 1, LONG) == ["P001"]
         assert claim(one, "dead", 1, LONG) == [], "should it live after all, it finds its cell gone"
+
+
+class Clock:
+    """The time by which leases run out, in seconds; it stands still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(tables, "read_clock", lambda connection: self.now)
+
+
+def test_who_holds_a_cell_may_hold_it_on(place: str | Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    with Ledger.create(place, "lco") as one:
+        one.add_proposals([proposal(), proposal(bias_v=0.0)])
+        assert claim(one, "a", 2, 60) == ["P001", "P002"]
+        clock.now = 50
+        assert renew(one, "a", ["P001"], 60) == ["P001"]
+        clock.now = 100
+        assert claim(one, "b", 2, 60) == ["P002"]
+        assert renew(one, "a", ["P001", "P002"], 60) == ["P001"], "what another has taken is left to it"
+        assert read_held(one) == {"P001": "a", "P002": "b"}
+
+
+def test_a_lease_is_kept_renewed_as_long_as_its_holder_is_at_work(
+    place: str | Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    with Ledger.create(place, "lco") as one, Ledger.open(place) as other:
+        one.add_proposals([proposal()])
+        claim(one, "a", 1, 0.5)
+        with kept_renewed(one, "a", "P001", 0.5):
+            for _ in range(3):
+                clock.now += 0.4
+                end = time.monotonic() + 60
+                while _until(other) < clock.now + 0.5:
+                    assert time.monotonic() < end, "the lease was not renewed"
+                    # The holder's own thread is free to write meanwhile.
+                    one.add_note({"event": "at work"})
+                    time.sleep(0.01)
+            assert claim(other, "b", 1, 60) == []
+        clock.now += 0.6
+        assert claim(other, "b", 1, 60) == ["P001"]
+        assert renew(one, "a", ["P001"], 60) == []
+
+
+def _until(ledger: Ledger) -> float:
+    with ledger.reading() as connection:
+        return float(connection.execute(sa.select(tables.leases.c.until)).scalar_one())
 
 
 def test_a_proposal_may_follow_results_it_did_not_know_but_no_recipes(place: str | Path) -> None:

@@ -21,6 +21,8 @@ group = typer.Typer(no_args_is_help=True)
 
 #: Evaluations where nobody names an end.
 N_EVALUATIONS = 20
+#: Seconds after which a worker that gives no sign of life is taken to be gone: a busy ledger is no reason.
+LEASE_S = 120.0
 #: Steps of the curve that are printed.
 N_STEPS = 6
 
@@ -71,8 +73,8 @@ def run(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="With --share: after how long another worker takes up a cell whose worker died; longer than an "
-            "evaluation takes. By default what --timeout and --retries allow, and a minute.",
+            help="With --share: after how long without a sign of life from a worker another one takes up its cell; an "
+            f"evaluation may take longer.  [default: {LEASE_S:g}]",
         ),
     ] = None,
     dry_run: DryRun = False,
@@ -102,8 +104,7 @@ def run(
     from pvdopt.closed_loop import ClosedLoop
     from pvdopt.shared_loop import SharedLoop
 
-    lease_s = timeout * (retries + 1) + 60 if lease is None else lease
-    make_loop = partial(SharedLoop, lease_s=lease_s) if share else ClosedLoop
+    make_loop = partial(SharedLoop, lease_s=LEASE_S if lease is None else lease) if share else ClosedLoop
     with open_campaign(folder) as campaign:
         evaluator = _make_evaluator(campaign, command, surrogate, seed, timeout, retries)
         if dry_run:

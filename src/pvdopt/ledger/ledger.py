@@ -204,10 +204,16 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[tuple[Connection, Fold]]:
-        """Open the one writer's transaction, with all facts so far; for the rest of this package."""
+    def locking(self) -> Iterator[Connection]:
+        """Open the one writer's transaction without a look at the facts, from any thread; for this package."""
         with engine.writing(self._engine, self.name) as connection:
             tables.lock(connection, self.name)
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, Fold]]:
+        """Open the one writer's transaction, with all facts so far; for the rest of this package."""
+        with self.locking() as connection:
             self._catch_up(connection)
             yield connection, self._fold
 
