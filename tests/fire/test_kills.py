@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import random
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ from pvdopt.campaign.folder import find_ledger
 from pvdopt.ledger import Fact, Ledger
 
 FOLDER = Path("studies") / "plain"
+#: What a results table says of a cell, and what a foreign one's columns need to have said of them.
+COLUMNS, UNITS = ("speed", "moisture", "gloss"), (":1", "", ":1")
 #: Rows of a results table: one for a cell that waits, the others for new cells of the lab's own.
 N_ROWS = 3
 
@@ -56,7 +60,7 @@ class Fire:
             self.kept += bool(added)
         else:
             self._succeeded(name, ended)
-            assert added or name in ("backup", "export"), f"{name} said it was done, and nothing is there"
+            assert added or name in ("export", "report"), f"{name} said it was done, and nothing is there"
         again = self.zygote.run(*words)
         if (name == "correct" and not added) or name != "correct":
             self._succeeded(name, again)
@@ -87,15 +91,22 @@ class Fire:
     def record(self) -> None:
         self.n_tables += 1
         table = self.home / f"results-{self.n_tables}.csv"
+        # Every other table has headings of the lab's own, which are mapped anew each time.
+        is_foreign = self.n_tables % 2 == 0
+        headings = ["id", "Speed", "Feuchte", "Glanz", "sample"] if is_foreign else ["id", *COLUMNS, "sample"]
+        words = ["record", FOLDER, table]
+        if is_foreign:
+            maps = [
+                f"--map={name}={head}{unit}" for name, head, unit in zip(COLUMNS, headings[1:], UNITS, strict=False)
+            ]
+            words = ["cells", "import", FOLDER, table, *maps]
         with self.open() as ledger:
             waiting = ledger.state(["gloss"]).pending()
         rows = [[next(iter(waiting), ""), "", "", 50 + self.n_tables, ""]]
         # Values no other table has, so that a repetition would be seen.
         rows += [["", 1 + self.n_tables / 100, "wet", n, f"S{self.n_tables}-{n}"] for n in range(N_ROWS - 1)]
         with table.open("w", newline="") as file:
-            csv.writer(file).writerows(
-                [["id", "speed", "moisture", "gloss", "sample"], *(rows if rows[0][0] else rows[1:])]
-            )
+            csv.writer(file).writerows([headings, *(rows if rows[0][0] else rows[1:])])
 
         def whole(added: list[Fact]) -> bool:
             n_added = sum(f.kind == "added" for f in added)
@@ -103,15 +114,15 @@ class Fire:
             return n_added == N_ROWS - 1 and n_measured == N_ROWS - (not rows[0][0])
 
         before = len(self.facts)
-        ended = self.zygote.run("record", FOLDER, table, **self._aim("record"))
+        ended = self.zygote.run(*words, **self._aim(str(words[0])))
         added = self.look()
         assert not added or whole(added), f"record is half there: {[f.kind for f in added]}"
         self.kills += ended.code is None
         self.kept += ended.code is None and bool(added)
         if not added:
-            again = self.zygote.run("record", FOLDER, table)
-            self._succeeded("record", again)
-            self.typical["record"] = again.seconds
+            again = self.zygote.run(*words)
+            self._succeeded(str(words[0]), again)
+            self.typical[str(words[0])] = again.seconds
             assert whole(self.look())
         assert len(self.facts) > before
 
@@ -144,6 +155,27 @@ class Fire:
                 assert len({len(row) for row in csv.reader(file)}) == 1
         assert {p.name for p in out.iterdir()} == set(EXPORTED), "what a killed export left behind is cleared away"
 
+    def report(self) -> None:
+        page = self.home / FOLDER / "report.html"
+        self.shoot("report", ["report", FOLDER], lambda added: False)
+        assert page.read_text().rstrip().endswith("</html>")
+        # As it stands after a kill, with nothing run again.
+        self.kills += self.zygote.run("report", FOLDER, **self._aim("report")).code is None
+        assert page.read_text().rstrip().endswith("</html>")
+
+    def export_study(self) -> None:
+        """Export for optuna-dashboard; a killed export leaves the former study, whole."""
+        out = self.home / "study.db"
+        words = ("export", FOLDER, "--optuna", out)
+        self.kills += self.zygote.run(*words, **self._aim("export_study")).code is None
+        assert not out.exists() or count_trials(out) > 0
+        again = self.zygote.run(*words)
+        self._succeeded("export_study", again)
+        self.typical["export_study"] = again.seconds
+        assert self.look() == []
+        with self.open() as ledger:
+            assert count_trials(out) == len(ledger.state(["gloss"]).cells)
+
     def backup(self) -> None:
         copy = self.home / f"copy-{len(list(self.home.glob('copy-*')))}.sqlite"
         ended = self.zygote.run("ledger", "backup", FOLDER, copy, **self._aim("backup"))
@@ -154,6 +186,13 @@ class Fire:
             copy.rename(self.home / f"{copy.name}.done")
         self._succeeded("backup", self.zygote.run("ledger", "backup", FOLDER, copy))
         assert self.look() == []
+
+
+def count_trials(study: Path) -> int:
+    """Return how many trials a file with a study of Optuna's holds, which must be whole."""
+    with contextlib.closing(sqlite3.connect(study)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return int(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
 
 
 def test_a_campaign_survives_init_killed(tmp_path: Path, campaign_text: str) -> None:
@@ -177,6 +216,7 @@ def test_kills(tmp_path: Path, campaign_text: str, n_kills: int, tell: Callable[
         fire = Fire(tmp_path, zygote, random.Random(n_kills))
         fire.look()
         every = [fire.suggest, fire.retrain, fire.record, fire.export, fire.correct, fire.suggest, fire.backup]
+        every += [fire.record, fire.report, fire.export_study]
         turn = 0
         while fire.kills < n_kills:
             every[turn % len(every)]()
@@ -185,6 +225,7 @@ def test_kills(tmp_path: Path, campaign_text: str, n_kills: int, tell: Callable[
         assert zygote.run("status", FOLDER).code == 0
         assert zygote.run("ledger", "check", FOLDER).code == 0
     tell(
-        f"{fire.kills} kills survived in {turn} rounds of suggest, record, correct, retrain, export and backup; "
-        f"{len(fire.facts)} facts, none lost, none half; {fire.kept} commands were killed after they had recorded"
+        f"{fire.kills} kills survived in {turn} rounds of suggest, record, cells import, correct, retrain, report, "
+        f"exports and backup; {len(fire.facts)} facts, none lost, none half; {fire.kept} commands were killed after "
+        "they had recorded"
     )
