@@ -24,7 +24,7 @@ test: .venv/.installed-dev ## set up and run the tests (without the long ones)
 test-long: .venv/.installed-dev ## all tests, the long ones too
 	$(PYTEST)
 
-test-fire: .venv/.installed-dev ## the long forms of what happens under fire: kills, eight at once, odd input; tells figures
+test-fire: .venv/.installed-dev ## the long forms of what happens under fire: kills, eight at once, lost workers, odd input; tells figures
 	nice $(BIN)/python -m pytest -m slow tests/fire --tb=short -q
 	PVDOPT_INPUTS=3000 nice $(BIN)/python -m pytest tests/fire/test_hostile.py --tb=short -q
 
@@ -46,8 +46,8 @@ skill-figures: .venv/.installed-dev ## measure anew the kept figures of skill on
 
 wheelhouse: .venv/.installed ## a folder of wheels to carry to a machine without internet
 	@mkdir -p wheelhouse
-	$(BIN)/python -m pip --disable-pip-version-check --quiet wheel --constraint constraints.txt --wheel-dir wheelhouse ".[postgres]"
-	@echo "On the other machine:  python -m pip install --no-index --find-links wheelhouse 'pvdopt[postgres]'" >&2
+	$(BIN)/python -m pip --disable-pip-version-check --quiet wheel --constraint constraints.txt --wheel-dir wheelhouse ".[postgres,dask]"
+	@echo "On the other machine:  python -m pip install --no-index --find-links wheelhouse 'pvdopt[postgres,dask]'" >&2
 
 test-wheel: wheelhouse ## install the wheels in a clean environment, without the network, and propose
 	@rm -rf .venv/clean && $(PYTHON) -m venv .venv/clean

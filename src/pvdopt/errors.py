@@ -115,3 +115,7 @@ class LedgerChanged(PvdoptError):
     """The ledger moved on between reading and writing."""
 
     exit_code = 5
+
+
+class WorkersLost(PvdoptError):
+    """Those who were to compute cannot be reached, are gone, or would not give the same results."""

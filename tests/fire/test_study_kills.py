@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from zygote import Zygote
 
-from pvdopt.campaign_folder import find_ledger
+from pvdopt.campaign.folder import find_ledger
 from pvdopt.ledger import Fact, Ledger
 
 FOLDER = Path("studies") / "plain"

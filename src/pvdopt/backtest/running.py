@@ -21,6 +21,8 @@ from pvdopt.backtest.measures import progress_of
 from pvdopt.backtest.strategies import choose
 from pvdopt.choice.candidates import draw_recipes
 from pvdopt.errors import DataInvalid, NothingToPropose, Problem
+from pvdopt.output_files import write_text, written_aside
+from pvdopt.parallel import compute, is_here, run_task
 
 if TYPE_CHECKING:
     from pvdopt.closed_loop import Progress
@@ -164,22 +166,16 @@ def run_all(
 
 
 def _compute(make_arena: MakeArena, by_seed: Sequence[tuple[int, list[str]]], plan: Plan, n_jobs: int) -> Iterator[Run]:
-    if n_jobs == 1 or not by_seed:
+    if is_here(n_jobs):
         for seed, strategies in by_seed:
             arena = make_arena(seed)
             for strategy in strategies:
-                yield run_once(arena, strategy, seed, plan)
+                yield run_task(run_once, (arena, strategy, seed, plan))
         return
-    from joblib import Parallel, delayed
-
     # What a laboratory can reach takes longest and is the same for all strategies of a seed: it is found first.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    arenas = {}
-    for seed, arena in parallel(delayed(_prepare)(make_arena, seed) for seed, _ in by_seed):
-        arenas[seed] = arena
-    yield from parallel(
-        delayed(run_once)(arenas[seed], strategy, seed, plan) for seed, strategies in by_seed for strategy in strategies
-    )
+    arenas = dict(compute(_prepare, ((make_arena, seed) for seed, _ in by_seed), n_jobs, is_ordered=False))
+    tasks = ((arenas[seed], strategy, seed, plan) for seed, strategies in by_seed for strategy in strategies)
+    yield from compute(run_once, tasks, n_jobs, is_ordered=False)
 
 
 def _prepare(make_arena: MakeArena, seed: int) -> tuple[int, Arena]:
@@ -216,7 +212,7 @@ class Store:
                 must = f"holds a backtest with other {', '.join(differing)}"
                 raise DataInvalid(Problem(must, todo="Name another folder, or remove this one", file=str(folder)))
         (folder / RUNS_FOLDER).mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8", newline="\n")
+        write_text(path, json.dumps(settings, indent=2) + "\n")
 
     def _path(self, strategy: str) -> Path:
         return self.folder / RUNS_FOLDER / f"{strategy}.csv"
@@ -238,7 +234,8 @@ class Store:
         held = path.read_bytes() if path.is_file() else b""
         if held and not held.endswith(b"\n"):
             # The line that was being written when the last call was broken off; its run is this one, or comes later.
-            path.write_bytes(held[: held.rfind(b"\n") + 1])
+            with written_aside(path) as aside:
+                aside.write_bytes(held[: held.rfind(b"\n") + 1])
         shares = " ".join(f"{value:.6g}" for value in run.progress)
         text += f"{run.seed},{run.n_made},{run.n_refused},{run.seconds:.4f},{shares}\n"
         with path.open("a", encoding="utf-8", newline="\n") as file:

@@ -19,6 +19,7 @@ from pvdopt.campaign.beliefs import Beliefs, known_outcomes, versions
 from pvdopt.campaign.learning_reports import RetrainReport
 from pvdopt.campaign.model_cards import ROLLBACK, earlier_specification, write_card
 from pvdopt.campaign.own_cells import OwnCells, count_coverage, track_record
+from pvdopt.parallel import compute
 from pvdopt.skill.report import BASELINES
 from pvdopt.skill.validation import Interval, Skill, measure_skill
 from pvdopt.surrogates import N_EXACT, is_large
@@ -255,7 +256,12 @@ def compare_on_own(
     alike = [r if isinstance(r, str) and r else str(i) for i, r in usable["run"].items()]
     wanted = list(dict.fromkeys([*specifications, *(b for b in BASELINES if beliefs.evidence is not None)]))
     tasks = [(s, g) for s in wanted for g in dict.fromkeys(groups)]
-    parts = _run([(_held_out_own, (beliefs, s, usable, groups, g, alike, enough)) for s, g in tasks], progress, n_jobs)
+    parts: list[pd.DataFrame] = []
+    given = ((beliefs, s, usable, groups, g, alike, enough) for s, g in tasks)
+    for part in compute(_held_out_own, given, n_jobs):
+        parts.append(part)
+        if progress is not None:
+            progress(len(parts), len(tasks), "own cells held out")
     held = pd.concat(parts, ignore_index=True)
     skills = []
     for outcome in enough:
@@ -316,17 +322,3 @@ def _held_out_own(
             )[np.isfinite(y)]
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def _run(
-    tasks: Sequence[tuple[Callable[..., pd.DataFrame], tuple[Any, ...]]], progress: Progress | None, n_jobs: int
-) -> list[pd.DataFrame]:
-    """Return the results of all tasks in their order, telling how far it is."""
-    from joblib import Parallel, delayed
-
-    done = []
-    for part in Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*given) for function, given in tasks):
-        done.append(part)
-        if progress is not None:
-            progress(len(done), len(tasks), "own cells held out")
-    return done

@@ -5,7 +5,8 @@ Knows names and folders only; what a setting may be is the library's business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from pvdopt.campaign.folder import CONFIG_FILE
+from pvdopt.cli import output
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ Confirm = Annotated[
 ]
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes to compute with.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask", metavar="tcp://HOST:PORT", help="Compute on the workers of this Dask scheduler, in place of --jobs."
+    ),
+]
 SamplerName = Annotated[
     str | None,
     typer.Option(
@@ -167,6 +175,30 @@ def open_campaign(folder: str | Path | None, *, dry_run: bool = False) -> Campai
     if dry_run and campaign.ledger is not None:
         campaign.ledger.is_rehearsal = True
     return campaign
+
+
+@contextmanager
+def place_of_work(dask: str | None, jobs: int) -> Iterator[None]:
+    """Let what is computed meanwhile be computed on a Dask cluster, if one is named, and say so.
+
+    Raises
+    ------
+    UsageError
+        If both a cluster and processes of this machine are asked for.
+    """
+    if dask is None:
+        yield
+        return
+    if jobs != 1:
+        raise UsageError("--dask and --jobs exclude each other: a cluster's workers all take part.")
+    from pvdopt.dask_cluster import on_dask
+
+    with on_dask(dask) as cluster:
+        output.say(
+            f"Computing on {output.count(cluster.n_workers, 'worker')} of {dask}, "
+            f"{output.count(cluster.n_threads, 'task')} at a time."
+        )
+        yield
 
 
 def open_target(target: str | None, seed: int | None = None) -> Campaign:

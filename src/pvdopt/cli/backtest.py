@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, is_config, open_campaign, open_target
+from pvdopt.cli.arguments import AsCsv, AsJson, Dask, Jobs, is_config, open_campaign, open_target, place_of_work
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def backtest(
         Path | None, typer.Option(metavar="FILE", help="Draw the curves: .html, .svg, .png, .pdf.")
     ] = None,
     jobs: Jobs = 1,
+    dask: Dask = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -108,7 +109,7 @@ def backtest(
     plan = _make_plan(subject.n_recipes, budget, batch, starts)
     store = None if out is None else Store(out, {"subject": subject.name, "contents": subject.digest, **vars(plan)})
     try:
-        with output.progress_bar() as progress:
+        with place_of_work(dask, jobs), output.progress_bar() as progress:
             runs = run_all(
                 subject.make_arena,
                 names,

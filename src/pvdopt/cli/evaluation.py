@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, Jobs, open_target
+from pvdopt.cli.arguments import AsCsv, AsJson, Dask, Jobs, open_target, place_of_work
 
 if TYPE_CHECKING:
     from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
@@ -50,6 +50,7 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Also draw calibration, predictions and differences there.")
     ] = None,
     jobs: Jobs = 1,
+    dask: Dask = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -60,7 +61,7 @@ def evaluate(
     prediction.
     """
     form = output.choose_form(as_json, as_csv)
-    with open_target(target) as campaign, output.progress_bar() as progress:
+    with open_target(target) as campaign, place_of_work(dask, jobs), output.progress_bar() as progress:
         found = campaign.evaluate(
             specifications=None if specification == [ALL] else specification or campaign.in_use(),
             by=by,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsJson, DryRun, Folder, Jobs, open_campaign
+from pvdopt.cli.arguments import AsJson, Dask, DryRun, Folder, Jobs, open_campaign, place_of_work
 from pvdopt.cli.results import print_scores
 from pvdopt.errors import UsageError
 
@@ -26,6 +26,7 @@ def retrain(
     history: Annotated[bool, typer.Option("--history", help="Only list the models chosen so far, and why.")] = False,
     dry_run: DryRun = False,
     jobs: Jobs = 1,
+    dask: Dask = None,
     as_json: AsJson = False,
 ) -> None:
     """Refit on all data and choose among the models.
@@ -43,7 +44,7 @@ def retrain(
         if rollback:
             report = campaign.roll_back(dry_run=dry_run)
         else:
-            with output.progress_bar() as progress:
+            with place_of_work(dask, jobs), output.progress_bar() as progress:
                 report = campaign.retrain(progress=progress, dry_run=dry_run, n_jobs=jobs)
         where = "" if campaign.folder is None else campaign.folder.as_posix()
     if as_json:

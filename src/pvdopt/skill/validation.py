@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from pvdopt.evidence import Evidence
+from pvdopt.parallel import compute
 from pvdopt.surrogates import fit_surrogate
 from pvdopt.surrogates.baseline import source_weights
 
@@ -96,19 +97,10 @@ def held_out(
 
     wanted = np.unique(folds)
     found: list[pd.DataFrame] = []
-    if n_jobs == 1:
-        for k, fold in enumerate(wanted):
-            found.append(one(int(fold)))
-            if progress is not None:
-                progress(k + 1, len(wanted))
-    else:
-        from joblib import Parallel, delayed
-
-        done = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(one)(int(fold)) for fold in wanted)
-        for k, part in enumerate(done):
-            found.append(part)
-            if progress is not None:
-                progress(k + 1, len(wanted))
+    for part in compute(one, ((int(fold),) for fold in wanted), n_jobs):
+        found.append(part)
+        if progress is not None:
+            progress(len(found), len(wanted))
     return pd.concat(found).sort_index()
 
 
