@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +35,8 @@ T = TypeVar("T")
 ANSWER_S = 10.0
 #: How long a cluster may be without any worker before work on it is given up, and how often that is looked at.
 WITHOUT_WORKERS_S, LOOK_S = 120.0, 1.0
+#: How long to wait for the scheduler's farewell, in seconds.
+CLOSE_S = 5.0
 #: What results may depend on, beside pvdopt itself.
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna", "cmaes", "joblib", "distributed")
 
@@ -64,7 +66,8 @@ def on_dask(address: str) -> Iterator[DaskCluster]:
             yield cluster
     finally:
         # What is still being computed is cancelled by that; a scheduler that is gone is not waited for.
-        client.close(timeout=LOOK_S)
+        with suppress(TimeoutError, OSError):
+            client.close(timeout=CLOSE_S)
 
 
 def _connect(address: str) -> Any:
@@ -231,6 +234,12 @@ class _Backend(DaskDistributedBackend):  # type: ignore[misc]
         if isinstance(out, BaseException):
             raise out
         return super().retrieve_result_callback(out)
+
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        """Forget what is under way, and have the workers do so too."""
+        under_way = list(self.waiting_futures.futures)
+        super().abort_everything(ensure_ready)
+        self.client.cancel(under_way)
 
     def give_up(self, error: Exception) -> None:
         """Let everything fail that is not done."""

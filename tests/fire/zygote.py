@@ -61,18 +61,21 @@ class Zygote:
 
     def run(self, *words: object, kill_after: float | None = None, watch: Path | None = None) -> Ended:
         """Run ``pvdopt WORDS``, or kill it after so many seconds, counted from the first change of a watched file."""
-        (ended,) = self._ask([words], kill_after, watch)
+        (ended,) = self._ask([words], kill_after, watch, LIMIT_S)
         return ended
 
-    def run_together(self, commands: list[tuple[object, ...]]) -> list[Ended]:
+    def run_together(self, commands: list[tuple[object, ...]], limit_s: float = LIMIT_S) -> list[Ended]:
         """Run several commands at once."""
-        return self._ask(commands, None, None)
+        return self._ask(commands, None, None, limit_s)
 
-    def _ask(self, commands: list[tuple[object, ...]], kill_after: float | None, watch: Path | None) -> list[Ended]:
+    def _ask(
+        self, commands: list[tuple[object, ...]], kill_after: float | None, watch: Path | None, limit_s: float
+    ) -> list[Ended]:
         asked = {
             "commands": [[str(w) for w in words] for words in commands],
             "kill_after": kill_after,
             "watch": None if watch is None else str(watch),
+            "limit_s": limit_s,
         }
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
@@ -135,9 +138,9 @@ def _look(path: str | None) -> object:
         return None
 
 
-def _wait(pid: int, start: float, kill_after: float | None, watch: str | None) -> int | None:
+def _wait(pid: int, start: float, kill_after: float | None, watch: str | None, limit_s: float) -> int | None:
     """Return a child's exit code, None where it was killed; one that takes too long is killed as well."""
-    seen, end = _look(watch), start + LIMIT_S
+    seen, end = _look(watch), start + limit_s
     if kill_after is not None and watch is None:
         end = start + kill_after
     while True:
@@ -159,7 +162,7 @@ def _serve() -> None:
         children = [_fork(words) for words in asked["commands"]]
         answers = []
         for pid, outputs in children:
-            code = _wait(pid, start, asked["kill_after"], asked["watch"])
+            code = _wait(pid, start, asked["kill_after"], asked["watch"], asked["limit_s"])
             texts = []
             for output in outputs:
                 output.seek(0)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from pvdopt.capacity_prior import USUAL_THICKNESS_UM
 from pvdopt.evidence import Evidence
+from pvdopt.parallel import compute
 from pvdopt.surrogates import make_surrogate
 
 Progress = Callable[[int, int], None]
@@ -123,13 +124,14 @@ def check_pairs(
     outcomes: Iterable[str] = ("capacity", "retention"),
     seed: int = 0,
     progress: Progress | None = None,
+    n_jobs: int = 1,
 ) -> list[PairCheck]:
     """Predict every stated pair from a model that has not seen its publication; constants go with it."""
     cells = evidence.cells.set_index("id", drop=False) if "id" in evidence.cells else pd.DataFrame()
     known = [p for p in stated_pairs() if p.outcome in set(outcomes) and {p.better, p.worse} <= set(cells.index)]
     groups = dict.fromkeys((str(cells.loc[p.better, "source"]), p.outcome) for p in known)
-    found: dict[StatedPair, PairCheck] = {}
-    for k, (source, outcome) in enumerate(groups):
+
+    def check(source: str, outcome: str) -> list[PairCheck]:
         pairs = [p for p in known if (cells.loc[p.better, "source"], p.outcome) == (source, outcome)]
         left = evidence.excluding({source})
         table = left.table(outcome)
@@ -138,10 +140,16 @@ def check_pairs(
         prediction = model.predict(recipes)
         median = prediction.median()
         gain = np.diff(prediction.mean)[::2] * (-1.0 if prediction.link.increasing else 1.0)
+        checks = []
         for n, pair in enumerate(pairs):
             is_right = None if abs(gain[n]) < NO_OPINION else bool(gain[n] > 0)
             elsewhere = _occurs(table.frame, recipes.iloc[2 * n : 2 * n + 2], pair.lever)
-            found[pair] = PairCheck(pair, source, float(median[2 * n]), float(median[2 * n + 1]), is_right, elsewhere)
+            checks.append(PairCheck(pair, source, float(median[2 * n]), float(median[2 * n + 1]), is_right, elsewhere))
+        return checks
+
+    found: dict[StatedPair, PairCheck] = {}
+    for k, checks in enumerate(compute(check, groups, n_jobs)):
+        found |= {c.pair: c for c in checks}
         if progress is not None:
             progress(k + 1, len(groups))
     return [found[p] for p in known]

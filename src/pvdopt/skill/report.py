@@ -137,7 +137,7 @@ def report_skill(
                 evidence, outcome, s, n_permutations, by, seed, n_jobs, steps.next(f"{outcome}: {s}, control")
             )
             control.append(found)
-    pairs = {s: check_pairs(evidence, s, told, seed, steps.next(f"{s}: stated pairs")) for s in specifications}
+    pairs = {s: check_pairs(evidence, s, told, seed, steps.next(f"{s}: stated pairs"), n_jobs) for s in specifications}
     return SkillReport(
         skills=skills,
         without_odd=without,
