@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n au
 COVERED := tests --ignore=tests/backtest --ignore=tests/report --ignore=tests/skill --ignore=tests/surrogates --ignore=tests/test_tooling.py
 
 .DEFAULT_GOAL := help
-.PHONY: help suggest test test-long test-fire fuzz coverage mutate skill-figures wheelhouse test-wheel test-oldest test-all check lint format constraints clean
+.PHONY: help suggest test test-long test-fire fuzz coverage mutate skill-figures wheelhouse test-wheel test-oldest test-newest test-all check lint format constraints clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -54,15 +54,22 @@ test-wheel: wheelhouse ## install the wheels in a clean environment, without the
 	.venv/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-index --find-links wheelhouse pvdopt
 	cd .venv/clean && PYTHONPATH= bin/pvdopt suggest lco_lipon.toml
 
+# Warnings are no errors here: old releases warn of one another's ways, which nobody will mend any more; that pvdopt
+# itself calls nothing deprecated is seen with the newest.
 test-oldest: ## the tests with the oldest versions that pyproject.toml allows, in an environment of their own
 	@$(PYTHON) -m venv .venv-oldest
 	@$(PYTHON) tests/oldest_versions.py > .venv-oldest/constraints.txt
 	.venv-oldest/bin/python -m pip --disable-pip-version-check --quiet install --constraint .venv-oldest/constraints.txt --editable ".[dev]"
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n auto -m "not slow" -W default
 
+test-newest: ## the tests with the newest versions there are, in an environment of their own; see make constraints
+	@$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --upgrade-strategy eager --editable ".[dev]"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-newest/bin/python -m pytest -n auto -m "not slow"
+
 test-all: .venv/.installed-dev ## the tests with every Python from 3.11 on that is there
 	@for version in 3.11 3.12 3.13 3.14; do \
-	  command -v python$$version >/dev/null || { echo "python$$version is not there: left out" >&2; continue; }; \
+	  python$$version -c "" 2>/dev/null || { echo "python$$version is not there: left out" >&2; continue; }; \
 	  python$$version -m venv .venv-$$version && \
 	  .venv-$$version/bin/python -m pip --disable-pip-version-check --quiet install --editable ".[dev]" && \
 	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-$$version/bin/python -m pytest -n auto -m "not slow" || exit 1; \

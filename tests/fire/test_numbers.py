@@ -148,6 +148,59 @@ def choose(names: tuple[str, str], scale: float = 1.0, *, is_shuffled: bool = Fa
     return proposer.propose(observed, n=3, candidates=candidates)
 
 
+A = np.linspace(0.1, 5, 12)
+WAVE = np.sin(A) + 0.1 * np.arange(12)
+#: Twelve cells of two settings, a in [0.1, 5] and b in [-100, 0], and what came out.
+SETTINGS_TABLES: dict[str, tuple[Any, Any, Any]] = {
+    "collinear": (A, 20 * A - 100, WAVE),
+    "one never varied": (A, np.full(12, -50.0), WAVE),
+    "none varied": (np.full(12, 1.0), np.full(12, -50.0), WAVE),
+    "in pairs": (np.repeat(A[::2], 2), np.repeat(-10.0 * np.arange(6), 2), WAVE),
+    "all on two bounds": (np.tile([0.1, 5.0], 6), np.tile([-100.0, 0.0], 6), WAVE),
+    "the same outcome": (A, -8.0 * np.arange(12), np.full(12, 2.0)),
+    "outcomes and settings collinear": (A, 20 * A - 100, A),
+    "one outcome among twelve": (A, -8.0 * np.arange(12), [*[math.nan] * 11, 3.0]),
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "scale"),
+    [(t, 1.0) for t in SETTINGS_TABLES]
+    + [pytest.param(t, s, marks=pytest.mark.slow) for t in SETTINGS_TABLES for s in (1e-9, 1e9)],
+)
+def test_settings_that_hang_together(table: str, scale: float) -> None:
+    a, b, y = SETTINGS_TABLES[table]
+    space = space_of(("a", "b"), scale)
+    observed = pd.DataFrame({"a": a * scale, "b": b, "y": np.asarray(y) * scale})
+    found = Proposer(space, [Objective("y", maximize=True)], seed=4).propose(observed, n=2)
+    assert space.is_allowed(found).all()
+    low, mid, high = (found[name].to_numpy(float) for name in ("y_low", "y", "y_high"))
+    assert np.isfinite([low, mid, high]).all()
+    assert (low <= mid).all()
+    assert (mid <= high).all()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["a", "b", "y", "y_sd"])
+def test_the_library_takes_no_infinity(name: str, value: float) -> None:
+    observed = observe(("a", "b")).assign(y_sd=0.1)
+    observed.loc[3, name] = value
+    with pytest.raises(ValueError, match=f"{name}: must hold finite numbers, got {value}"):
+        Proposer(space_of(("a", "b")), [Objective("y", maximize=True)]).propose(observed, n=1)
+
+
+def test_a_standard_deviation_is_not_below_nought() -> None:
+    observed = observe(("a", "b")).assign(y_sd=[0.1] * 11 + [-0.1])
+    with pytest.raises(ValueError, match="y_sd: a standard deviation is not below 0"):
+        Proposer(space_of(("a", "b")), [Objective("y", maximize=True)]).propose(observed, n=1)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_nothing_is_predicted_for_what_cannot_be_made(tmp_path: Path, value: float) -> None:
+    with record_plain(tmp_path / "plain", "on a line") as campaign, pytest.raises(PvdoptError, match="speed"):
+        campaign.predict(pd.DataFrame({"speed": [value], "moisture": ["dry"]}))
+
+
 @pytest.mark.parametrize(
     ("names", "scale", "is_shuffled"),
     [(("a", "b"), 1.0, True), (("x", "w"), 1.0, False), (("a", "b"), 1000.0, False)],

@@ -82,6 +82,8 @@ def check_observed(
         table[name] = recipes[name]
     for name in names:
         table[name] = _numbers(table[name], name, "observed") if name in table.columns else np.nan
+        if f"{name}_sd" in table.columns and (_numbers(table[f"{name}_sd"], f"{name}_sd", "observed") < 0).any():
+            raise ValueError(f"observed, {name}_sd: a standard deviation is not below 0")
     strange = sorted(set(outcome_classes(table)) - set(CLASSES))
     if strange:
         raise ValueError(f"outcome_class must be one of {', '.join(CLASSES)}, got {', '.join(strange)}")
