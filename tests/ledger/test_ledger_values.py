@@ -146,6 +146,18 @@ def test_an_outcome_is_exact_and_of_unknown_error_unless_it_says_otherwise(raw: 
     assert Outcome.parse(raw) == Outcome(60.0, "=", None)
 
 
+def test_an_outcome_holds_pythons_own_numbers() -> None:
+    outcome = Outcome(np.int64(60), sd=np.float32(2))
+    assert [type(x) for x in (outcome.value, outcome.sd)] == [float, float]
+    assert outcome.to_json() == {"value": 60.0, "qualifier": "=", "sd": 2.0}
+
+
+@pytest.mark.parametrize("sd", ["2", True, float("inf"), 0, -1.0])
+def test_and_no_error_that_is_none(sd: Any) -> None:
+    with pytest.raises(ValueError, match=r"must be a number|finite|sd above 0"):
+        Outcome(60, sd=sd)
+
+
 # -- facts by themselves -----------------------------------------------------------------------------------------
 
 SOUND = Fact(1, "vetoed", "P001", "2025-03-01T08:30:00.000Z", "anna", "0.1", {})
