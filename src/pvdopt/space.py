@@ -195,7 +195,7 @@ class SearchSpace:
             values = r[name].to_numpy(dtype=float, na_value=np.nan)
             slack = TOLERANCE * (number.high - number.low)
             with np.errstate(invalid="ignore"):
-                return np.asarray(np.isinf(values) | (values < number.low - slack) | (values > number.high + slack))
+                return np.asarray((values < number.low - slack) | (values > number.high + slack))
 
         yield _Rule(outside, lambda v: f"{name} must lie {number.range_text()}, got {_show(v.get(name), number.unit)}")
         if isinstance(p, Stepped):
