@@ -278,7 +278,7 @@ def test_settings_by_hand_are_held_and_the_recipe_stays_complete(lco: Campaign) 
             DataInvalid,
             "anneal_kind: must be one of none, furnace, rta, got 'unspecified'",
         ),
-        ({"anneal_kind": "RTA"}, DataInvalid, "none, furnace, rta, got 'RTA'. Did you mean rta?"),
+        ({"anneal_kind": "RTA"}, DataInvalid, "anneal_kind: must be one of none, furnace, rta, got 'RTA'. Did you"),
         ({"thickness_um": "thin"}, DataInvalid, "thickness_um: must be a finite number in um, got 'thin'."),
         ({"capacity": 50}, DataInvalid, "capacity: is no setting. Results go in when the cell is there: pvdopt record"),
         ({"bias_v": -52}, DataInvalid, "bias_v: must stand on a step of 5 from -100, got -52 V."),

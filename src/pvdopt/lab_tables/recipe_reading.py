@@ -57,7 +57,9 @@ def read_held(settings: Mapping[str, object], fields: Mapping[str, Field], space
         return read_settings(settings, narrowed)
     except DataInvalid as error:
         # There is no row to correct here, and nothing is left empty.
-        problems = [p if p.todo.startswith("Did you mean") else replace(p, todo="") for p in error.problems]
+        problems = [
+            replace(p, todo="") if p.todo.startswith(("Leave it empty", "Correct or")) else p for p in error.problems
+        ]
         raise DataInvalid(problems) from error
 
 
