@@ -185,17 +185,28 @@ def test_what_only_noise_puts_in_front_does_not_move_the_reference():
     # The last recipe is as good in x as the first, within what is known of it, and far worse in z.
     models = FixedModels(
         x=(lambda r: np.where(r["a"] > 0.9, 1.001, 1 - r["a"]), flat(0.02), IDENTITY),
-        z=(lambda r: np.where(r["a"] > 0.9, -30.0, r["a"]), flat(0.02), IDENTITY),
+        z=(lambda r: np.where(r["a"] > 0.9, -3.0, r["a"]), flat(0.02), IDENTITY),
     )
-    measured = pd.DataFrame({"a": [0.0, 0.8, 0.99]})
+    measured = pd.DataFrame({"a": [*np.linspace(0.0, 0.8, 18), 0.99]})
     found = gain([Objective("x"), Objective("z")], models, measured, reference=[-50.0, -50.0])
-    assert found.reference[1] > -2.0
+    assert found.reference[1] > -1.0
 
 
-@pytest.mark.parametrize(("others", "below"), [([], 0.02), ([0.1], 0.1)])
+@pytest.mark.parametrize(("others", "below"), [([], 0.02), ([0.1], 0.2)])
 def test_one_leading_recipe_has_an_extent_too(others, below):
     # Both objectives rise together: the last recipe alone leads.
     models = FixedModels(**{n: (lambda r: r["a"], flat(0.02), IDENTITY) for n in "xz"})
     measured = pd.DataFrame({"a": [*others, 0.5]})
     found = gain([Objective("x"), Objective("z")], models, measured, reference=[-9.0, -9.0])
     np.testing.assert_allclose(found.reference, 0.5 - below)
+
+
+def test_a_recipe_that_leads_exactly_leaves_room_to_extend_the_front():
+    # Most recipes share the best x, so that the middle of them has no spread, and the last one is best in z too.
+    models = FixedModels(
+        x=(lambda r: np.where(r["a"] < 0.2, -0.6, 0.0), flat(1e-6), IDENTITY),
+        z=(lambda r: r["a"], flat(1e-6), IDENTITY),
+    )
+    measured = pd.DataFrame({"a": [0.05, 0.1, 0.3, 0.35, 0.4, 0.42, 0.44, 0.46, 0.48, 0.5]})
+    found = gain([Objective("x"), Objective("z")], models, measured, reference=[-50.0, -50.0])
+    assert found.reference[0] < -0.2

@@ -27,6 +27,7 @@ from pvdopt.choice.acquisition import (
 )
 from pvdopt.objectives import Objective
 from pvdopt.surrogates.base import Prediction
+from pvdopt.training import robust_spread
 
 Array = np.ndarray[Any, Any]
 
@@ -108,7 +109,7 @@ def reference_near(
     better compromise in its middle. The front's worst values less what it extends over, so that it can still be
     extended, are near to what is usual (Ishibuchi et al., How to Specify a Reference Point in Hypervolume Calculation,
     Evol. Comput. 26, 411 (2018)). The extent counts in how sure the leading recipes' values are, and is no less than
-    half the median deviation between all recipes: one recipe has an extent as well.
+    the spread of all recipes: where one recipe leads and is known exactly, others must be able to join it.
 
     Parameters
     ----------
@@ -131,8 +132,8 @@ def reference_near(
         front[:] = True
     led = medians[rows][front]
     extent = led.max(axis=0) - led.min(axis=0) + 0.5 * (high - low)[front].mean(axis=0)
-    usual = np.median(np.abs(medians - np.median(medians, axis=0)), axis=0)
-    return np.asarray(led.min(axis=0) - np.maximum(extent, 0.5 * usual))
+    usual = np.array([robust_spread(values) for values in medians.T])
+    return np.asarray(led.min(axis=0) - np.maximum(extent, usual))
 
 
 class Gain:
@@ -144,7 +145,8 @@ class Gain:
         Fitted.
     objectives : sequence of Objective
     reference : ndarray of shape (m,)
-        Signed; with one objective only used while nothing is achieved.
+        Signed; with one objective only used while nothing is achieved, with several only until the leading recipes
+        give a nearer one (:func:`reference_near`).
     measured : DataFrame of shape (k, n_parameters)
         Allowed recipes with an outcome.
     expected : DataFrame
