@@ -72,7 +72,7 @@ def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
     words = {k.lower(): k for k in folded.values() if not is_formula(k)}
     word = written.lower()
     slips = [k for k in words if sorted(k) == sorted(word)]
-    longer = [k for k in words if len(word) >= _TELLING and k.startswith(word)]
+    longer = [k for k in words if min(len(word), len(k)) >= _TELLING and (k.startswith(word) or word.startswith(k))]
     hits = slips or (longer if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=alike))
     return f"Did you mean {words[hits[0]]}?" if hits else ""
 
