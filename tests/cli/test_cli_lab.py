@@ -98,7 +98,7 @@ def test_a_study_says_how_it_went_and_the_status_what_is_left(run: Any, plates: 
     done = run("study", "run", "plates", "--command", plates, "--budget", "5", "--budget", "60 h", "-n", "5")
     assert done.code == 0, done.err
     assert "Best gloss after so many cells" in done.out
-    assert "5 evaluations in all, 5 now" in done.err
+    assert "5 evaluations in all, 5 of them now" in done.err
     assert "Stopped: the budget of 5 evaluations or 60 h is spent." in done.err
     status = run("status", "plates").out
     assert "0 of 5 cells left" in status
