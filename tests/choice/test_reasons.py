@@ -43,7 +43,7 @@ def test_purposes(medians, goals, front, more, purpose):
             "exploit",
             grounds({"capacity": 50.04}, {"capacity": 40.0}),
             [CAPACITY],
-            "Exploit: capacity 50 uAh/cm2/um predicted, capacity 40 uAh/cm2/um achieved; "
+            "Exploit: capacity 50 uAh/cm2/um predicted, capacity 40 uAh/cm2/um at best believed of recipes made; "
             "expected gain 1.5 uAh/cm2/um; chance of a usable cell 90%.",
         ),
         (

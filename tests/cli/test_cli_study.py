@@ -176,3 +176,13 @@ def test_pairs_families_control_and_curve_are_printed_where_asked(run: Any, monk
     told = json.loads(run("evaluate", "lco_lipon.toml", "--json").out)
     assert told["pairs"]["ridge"][0]["pair"]["lever"] == "thickness_um"
     assert told["without_odd"][0]["crps"]["value"] == -0.1
+
+
+def test_figures_that_cannot_be_drawn_are_told_before_anything_is_computed(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("pvdopt.Campaign.evaluate", lambda *_, **__: pytest.fail("computed"))
+    done = run("evaluate", "lco_lipon.toml", "--figures", "figs")
+    assert done.code == 2
+    assert "pvdopt[figures]" in done.err

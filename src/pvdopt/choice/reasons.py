@@ -115,7 +115,10 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) ->
         return f"Trade-off: {figures}, a balance that {so_far}"
     achieved = "nothing achieved here yet"
     if grounds.best:
-        whose = "at best predicted here of reported recipes" if grounds.is_reported else "achieved"
+        # Medians once the noise of single cells is taken out, each goal's best by itself: no cell need have both.
+        apart = ", each by itself" if len(goals) > 1 else ""
+        made = f"at best believed of recipes made{apart}"
+        whose = "at best predicted here of reported recipes" if grounds.is_reported else made
         achieved = f"{_figures(grounds.best, goals)} {whose}"
     return f"{'Explore, being uncertain' if purpose == 'explore' else 'Exploit'}: {figures}, {achieved}"
 

@@ -47,7 +47,8 @@ def evaluate(
         ),
     ] = 0,
     figures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also draw calibration, predictions and differences there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Also draw calibration, predictions and differences there (extra: figures)."),
     ] = None,
     jobs: Jobs = 1,
     dask: Dask = None,
@@ -61,6 +62,11 @@ def evaluate(
     prediction.
     """
     form = output.choose_form(as_json, as_csv)
+    if figures is not None:
+        # Before minutes of computing, not after them.
+        from pvdopt.skill.figures import load_pyplot
+
+        load_pyplot()
     with open_target(target) as campaign, place_of_work(dask, jobs), output.progress_bar() as progress:
         found = campaign.evaluate(
             specifications=None if specification == [ALL] else specification or campaign.in_use(),

@@ -37,7 +37,7 @@ def draw_skill(frame: pd.DataFrame, skills: Sequence[Skill], folder: Path) -> li
     PvdoptError
         If the folder cannot be written.
     """
-    plt = _pyplot()
+    plt = load_pyplot()
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,14 @@ def draw_skill(frame: pd.DataFrame, skills: Sequence[Skill], folder: Path) -> li
     return written
 
 
-def _pyplot() -> Any:
+def load_pyplot() -> Any:
+    """Return matplotlib's pyplot, drawing into files.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed.
+    """
     try:
         import matplotlib
     except ImportError as error:
