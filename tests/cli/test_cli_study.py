@@ -68,6 +68,7 @@ def test_a_reply_that_cannot_stand_ends_with_what_the_hours_were_good_for(run: A
     assert done.code == 3
     assert "Stopped over a reply that cannot stand. 1 evaluation in all so far, all recorded" in done.err
     assert "must be one JSON object" in done.err
+    assert "pvdopt fail CAMPAIGN ID --class lab_error" in done.err
 
 
 def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,7 @@ def run(
         except DataInvalid:
             # Whoever reads why also wants to know what the hours before were good for.
             output.say(f"Stopped over a reply that cannot stand. {_what_stays(campaign)}")
+            output.say("Mend the program first, or set that cell aside: pvdopt fail CAMPAIGN ID --class lab_error")
             raise
         if form == "json":
             output.print_json(report)
