@@ -7,7 +7,7 @@ INPUTS := pyproject.toml constraints.txt
 # A worker a core, each with one thread for linear algebra: more of them only wait for one another.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 # What does not touch the parts whose branches are counted is left out.
-COVERED := tests --ignore=tests/backtest --ignore=tests/report --ignore=tests/skill --ignore=tests/surrogates --ignore=tests/test_tooling.py
+COVERED := tests --ignore=tests/backtest --ignore=tests/report --ignore=tests/skill --ignore=tests/surrogates --ignore=tests/test_tooling.py --ignore=tests/fire/test_dask.py
 
 .DEFAULT_GOAL := help
 .PHONY: help suggest test test-long test-fire fuzz coverage mutate skill-figures wheelhouse test-wheel test-oldest test-newest test-all check lint format constraints clean
