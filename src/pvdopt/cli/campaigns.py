@@ -96,7 +96,7 @@ def pareto(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Show the measured recipes that none beats in all."""
+    """Show the recipes made that none is believed to beat in all."""
     form = output.choose_form(as_json, as_csv)
     with open_campaign(folder) as campaign:
         frame = campaign.pareto(believed=not measured)
