@@ -435,7 +435,7 @@ def test_a_cell_made_outside_the_limits_is_left_out_of_the_best_and_told(lco: Ca
 
 
 def test_a_cell_made_off_the_steps_is_refused_an_edit_for_being_made(lco: Campaign) -> None:
-    lco.record({"id": "P005", "thickness_um": 0.8004, "anneal_kind": "furnace", "anneal_temperature_c": 585})
+    lco.record({"id": "P005", "thickness_um": 1.2004, "anneal_kind": "furnace", "anneal_temperature_c": 585})
     with pytest.raises(DataInvalid, match="P005: is made already and cannot be edited"):
         lco.edit("P005", {"thickness_um": 1})
 

@@ -125,6 +125,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 # -- what the door refuses -------------------------------------------------------------------------------------------
 
+#: How a cell that was not proposed comes in.
+ENTER = (
+    "`pvdopt add`, or a table with `pvdopt cells import`, takes a cell that was not proposed, by its recipe; "
+    "a name of your own goes into sample."
+)
 BAD = {
     "missing column": ("capacity\n57\n", ["row 1, id: is missing. Add a column id with the names that suggest gave."]),
     "unknown column": (
@@ -206,7 +211,7 @@ BAD = {
     ),
     "unknown proposal": (
         "id,capacity\nP01,57\n",
-        ["row 2, id: must name a cell of this campaign, got 'P01'. Close to it: P001, P003, P002."],
+        [f"row 2, id: must name a cell of this campaign, got 'P01'. Close to it: P001, P003, P002. {ENTER}"],
     ),
     "duplicate": (
         "id,capacity\nP001,57\nP001,58\n",
@@ -283,8 +288,21 @@ BAD = {
         [
             "row 2, capacity: must lie in [0.1, 1000] uAh/cm2/um, got -57. Correct or remove it.",
             "row 2, retention: must lie in [0, 1.5], got 93. Write 0.93 or 93 %.",
-            "row 3, id: must name a cell of this campaign, got 'P009'. Close to it: P003, P002, P001.",
+            f"row 3, id: must name a cell of this campaign, got 'P009'. Close to it: P003, P002, P001. {ENTER}",
         ],
+    ),
+    "a cell of one's own, unreadable, contradictory and with gaps": (
+        "id,capacity,bias_kind,bias_v,anneal_kind,anneal_temperature_c,electrolyte\n,-57,none,-50,oven,600,Lipon\n",
+        [
+            "row 2, anneal_kind: must be one of none, furnace, rta, unspecified, got 'oven'. Correct or remove it.",
+            "row 2, capacity: must lie in [0.1, 1000] uAh/cm2/um, got -57. Correct or remove it.",
+            "row 2, id: must name a proposal, or the row must hold a complete recipe: thickness_um is missing.",
+            "row 2, bias_v: does not apply with bias_kind none, got -50.0. Leave bias_v empty or correct bias_kind.",
+        ],
+    ),
+    "a number beside a choice that cannot be read": (
+        "id,anneal_kind,anneal_temperature_c\nP001,oven,600\n",
+        ["row 2, anneal_kind: must be one of none, furnace, rta, unspecified, got 'oven'. Correct or remove it."],
     ),
 }
 
@@ -305,7 +323,21 @@ def test_bad_input_gets_one_clear_message_and_changes_nothing(campaign: Campaign
         assert found == [place + sentence for sentence in sentences]
 
 
+FAR = "Look at its unit and its power of ten; confirm it if it is so."
 DOUBTS = {
+    "a thickness of another power of ten": (
+        {"thickness_um": "150 nm"},
+        "doubt: P001, thickness_um: should lie near its plan of 1 um, not a factor of 6.7 off, got 0.15. " + FAR,
+    ),
+    "a bias far along its range": (
+        {"bias_v": -90},
+        "doubt: P001, bias_v: should lie near its plan of -50 V, not 44% of its range off, got -90.0. " + FAR,
+    ),
+    "a fixed setting of another power of ten": (
+        {"electrolyte_thickness_um": "100 nm"},
+        "doubt: P001, electrolyte_thickness_um: should lie near its plan of 1 um, not a factor of 10 off, got 0.1. "
+        + FAR,
+    ),
     "above theory of its window": (
         {"capacity": 80},
         "doubt: P001, capacity: should not exceed 1.05 x theory in its voltage window (69.19 uAh/cm2/um), got 80.0. "
@@ -336,6 +368,11 @@ def test_what_is_unlikely_has_to_be_confirmed(campaign: Campaign, name: str) -> 
     assert [p.sentence() for p in report.doubts] == [sentence]
     # What is recorded was confirmed: the next copy of the sheet need not be.
     assert campaign.record({"id": "P001", **row}).unchanged == 1
+
+
+@pytest.mark.parametrize("row", [{"thickness_um": 2.5}, {"bias_v": -70}, {"electrolyte_thickness_um": 2}])
+def test_what_was_made_otherwise_within_reason_is_not_doubted(campaign: Campaign, row: dict[str, Any]) -> None:
+    assert campaign.record({"id": "P001", **row}).doubts == []
 
 
 def test_a_retention_needs_a_number_of_cycles_where_the_protocol_has_none(tmp_path: Path) -> None:
@@ -398,6 +435,7 @@ def test_another_value_for_what_is_recorded_needs_a_correction(campaign: Campaig
         ({"retention": 93}, "P001, retention: must lie in [0, 1.5], got 93. Write 0.93 or 93 %."),
         ({"capacity": "80"}, "doubt: P001, capacity: should not exceed 1.05 x theory"),
         ({"capacity": 300}, "P001, capacity: must not exceed 1.3 x theory"),
+        ({"thickness_um": "100 nm"}, "doubt: P001, thickness_um: should lie near its plan of 1 um, not a factor of 10"),
         ({"thickness_um": "80 um"}, "P001, thickness_um: must lie in [0.005, 50] um, got 80."),
     ],
 )

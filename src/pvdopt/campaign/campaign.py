@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pvdopt.campaign.folder import CONFIG_FILE, ledger_place, make_folder, rename_config, require_campaign
 from pvdopt.campaign.learning_reports import RetrainReport
@@ -19,7 +19,7 @@ from pvdopt.campaign.results import CampaignResults
 from pvdopt.config import load_config
 from pvdopt.config.schema import SAMPLERS
 from pvdopt.errors import UsageError
-from pvdopt.lab_tables.recipe_reading import read_held, read_settings, require_complete
+from pvdopt.lab_tables.recipe_reading import read_held, read_own_recipe, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class Campaign(CampaignResults, CampaignReadings):
         DataInvalid
             If the recipe is not complete or holds what cannot be.
         """
-        return self._writer("add").add_cell(self._own_recipe(recipe), remark)
+        return self._writer("add").add_cell(read_own_recipe(recipe, self.fields, self.space), remark)
 
     def add_predicted(
         self, recipe: Mapping[str, object], remark: str | None = None, *, dry_run: bool = False
@@ -202,14 +202,8 @@ class Campaign(CampaignResults, CampaignReadings):
 
         ledger = self._writer("add")
         own = self.own_cells()
-        return add(self.beliefs(own), own, self._own_recipe(recipe), remark, None if dry_run else ledger)
-
-    def _own_recipe(self, recipe: Mapping[str, object]) -> dict[str, Any]:
-        """Return a recipe of the lab's own with the fixed settings, complete."""
-        settings = {n: v for n, v in read_settings(recipe, self.fields).items() if v is not None}
-        full = {**dict.fromkeys(self.space.names), **self.space.fixed, **settings}
-        require_complete(full, self.space)
-        return full
+        whole = read_own_recipe(recipe, self.fields, self.space)
+        return add(self.beliefs(own), own, whole, remark, None if dry_run else ledger)
 
     def edit(self, cell_id: str, changes: Mapping[str, object], *, dry_run: bool = False) -> Forecast:
         """Change the recipe of a cell that was not made yet, and return what is believed of it now.
@@ -251,7 +245,7 @@ class Campaign(CampaignResults, CampaignReadings):
 
         Raises
         ------
-        UsageError
+        PvdoptError
             If there is none.
         LedgerChanged
             If somebody else wrote meanwhile.

@@ -12,7 +12,7 @@ from pvdopt.campaign.series_intake import say_early
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.cell_basis import find_basis
 from pvdopt.lab_tables.fields import LABELS, Field, Manner, read_outcome, read_value
-from pvdopt.lab_tables.figure_checks import Door, check_result
+from pvdopt.lab_tables.figure_checks import Door, check_made, check_result
 from pvdopt.lab_tables.recording import Table
 from pvdopt.lab_tables.result_checks import CheckedRow
 from pvdopt.ledger.changes import rehearse
@@ -132,11 +132,12 @@ def read_correction(
             problems += [replace(p, row=cell_id, column=name) for p in error.problems]
     cell = door.state.cells.get(cell_id)
     if cell is not None and not problems:
-        settings = {**door.protocol.columns(), **door.space.fixed, **cell.settings}
-        settings |= {n: v for n, v in values.items() if n in fields and fields[n].role == "setting"}
+        before = {**door.protocol.columns(), **door.space.fixed, **cell.settings}
+        settings = before | {n: v for n, v in values.items() if n in fields and fields[n].role == "setting"}
         outcomes = {n: v for n, v in values.items() if n in fields and fields[n].role == "outcome" and v is not None}
         kept = {n: o for n, o in cell.outcomes.items() if n not in values}
         found_now = check_result(settings, {**kept, **outcomes}, {}, door)
+        found_now += check_made(settings, before, cell, door)
         found_before = check_result({**settings, **cell.settings}, cell.outcomes, {}, door)
         # What was confirmed when it was recorded need not be confirmed again.
         news = [p for p in found_now if p not in found_before and (p.grade == "error" or not confirm)]

@@ -14,7 +14,7 @@ from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.cell_basis import find_basis
 from pvdopt.lab_tables.figure_checks import Door
 from pvdopt.lab_tables.recording import Source, read_table
-from pvdopt.lab_tables.result_checks import check_rows
+from pvdopt.lab_tables.result_checks import check_rows, unknown_to_record
 from pvdopt.ledger.state import LedgerState
 
 if TYPE_CHECKING:
@@ -134,12 +134,11 @@ class CampaignResults(CampaignBasis):
         """
         from pvdopt.campaign.series_intake import read_results
         from pvdopt.lab_tables.series import read_series
-        from pvdopt.ledger.values import unknown_cell
 
         own = self.own_cells()
         own.require_evaluator(None)
         if cell_id not in own.state.cells:
-            raise DataInvalid(unknown_cell(cell_id, own.state.cells, column="id"))
+            raise DataInvalid(unknown_to_record(cell_id, own.state))
         series = read_series(path)
         row, notes = read_results(own.state.cells[cell_id], series, own, values or {})
         report = self._record(own, row, {cell_id: series.to_json()}, confirm, False, dry_run)

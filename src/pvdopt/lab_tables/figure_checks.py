@@ -14,6 +14,7 @@ import numpy as np
 
 from pvdopt.cells.checks import CAPACITY_DOUBT, CAPACITY_ERROR, ROUNDING, SLIP, check_rate, check_window
 from pvdopt.cells.table import is_empty, misplaced
+from pvdopt.columns import column, vocabulary
 from pvdopt.constraints import Limit
 from pvdopt.errors import Problem
 from pvdopt.lab_tables.fields import MADE_ON
@@ -22,12 +23,16 @@ from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome
 from pvdopt.materials import Cathode, anodes, electrolytes, substrates
 from pvdopt.objectives import Protocol
-from pvdopt.parameters import Categorical
+from pvdopt.parameters import Categorical, Parameter
 from pvdopt.space import SearchSpace
+from pvdopt.wording import show
 
 _CONFIRM = "Confirm it if it is so"
 #: How far beyond the ends of its range, as a share of it, a setting as made may lie without a word (judgement).
 BEYOND = 0.05
+#: A setting as made may differ from its plan by this factor on a logarithmic scale, by this share of its range on a
+#: linear one, without a word; and on neither by nearly a power of ten (judgements, unverified).
+FAR_FACTOR, FAR_SHARE, FAR_TENFOLD = 3.0, 1 / 3, 8.0
 #: A retention above 1 by more than reading it can explain: some cells do grow at first.
 GROWN = 1.02
 #: A retention up to this is rather a share, up to 1.5, that was written where % are asked for.
@@ -66,11 +71,19 @@ def applies(space: SearchSpace, name: str, settings: Mapping[str, Any]) -> bool:
     return p.parent not in space or applies(space, p.parent, settings)
 
 
-def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace) -> list[Problem]:
-    """Return what is missing from a recipe, or stated although it does not apply."""
+def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace, unread: Collection[str] = ()) -> list[Problem]:
+    """Return what is missing from a recipe, or stated although it does not apply.
+
+    Parameters
+    ----------
+    unread : collection of str
+        Names that were stated and could not be read: they are not missing, and what hangs on them is not judged.
+    """
     problems = []
     for p in space.parameters:
         value = settings.get(p.name)
+        if p.name in unread or p.parent in unread:
+            continue
         if applies(space, p.name, settings):
             if value is None:
                 must = f"must be stated ({p.range_text()})"
@@ -81,7 +94,8 @@ def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace) -> list[Pr
             todo = f"Leave {p.name} empty or correct {p.parent}"
             problems.append(Problem(must, value, todo, column=p.name))
     stated = {n: v for n, v in settings.items() if not is_empty(v) and n not in space}
-    return problems + [p for p in misplaced({**settings, **stated}) if p.column not in space]
+    beside = [p for p in misplaced({**settings, **stated}) if p.column not in space]
+    return problems + [p for p in beside if vocabulary()[p.column or ""].parent not in unread]
 
 
 # -- figures -----------------------------------------------------------------------------------------------------
@@ -131,7 +145,42 @@ def check_made(
     if made is not None and made != known.get(MADE_ON) and proposed is not None and str(made) < proposed[:10]:
         must = f"should not lie before the day it was proposed ({proposed[:10]})"
         found.append(Problem(must, made, _CONFIRM, column=MADE_ON, grade="doubt"))
+    if cell is not None:
+        news = {n: v for n, v in settings.items() if v != known.get(n)}
+        doubted = {p.column for p in found}
+        found += [p for p in _check_distance(news, cell, door) if p.column not in doubted]
     return found
+
+
+def _check_distance(made: Mapping[str, Any], cell: CellState, door: Door) -> Iterator[Problem]:
+    """A setting far from its plan, though in its range, is a slip of a power of ten or of the unit, or another cell."""
+    plan = {**door.space.fixed, **cell.recipe}
+    varied = {p.name: p for p in door.space.parameters}
+    for name, value in made.items():
+        planned = plan.get(name)
+        if not isinstance(value, (int, float)) or not isinstance(planned, (int, float)):
+            continue
+        p = varied.get(name)
+        off = _tell_distance(p, float(planned), float(value))
+        if off:
+            declared = column(name)
+            unit = getattr(p, "unit", "") or (declared.unit if declared else "")
+            must = f"should lie near its plan of {show(planned, unit)}, not {off} off"
+            todo = "Look at its unit and its power of ten; confirm it if it is so"
+            yield Problem(must, value, todo, column=name, grade="doubt")
+
+
+def _tell_distance(p: Parameter | None, planned: float, made: float) -> str:
+    """Return in words how far a setting as made lies from its plan, nothing where it lies near."""
+    is_log = not isinstance(p, Categorical | None) and p.log
+    ratio = made / planned if planned else 0.0
+    factor = max(ratio, 1.0 / ratio) if ratio > 0 else 1.0
+    if factor > (FAR_FACTOR if is_log else FAR_TENFOLD):
+        return f"a factor of {factor:.2g}"
+    if isinstance(p, Categorical | None) or is_log:
+        return ""
+    share = abs(made - planned) / (p.high - p.low)
+    return f"{share:.0%} of its range" if share > FAR_SHARE else ""
 
 
 def _check_settings(settings: Mapping[str, Any], door: Door) -> list[Problem]:

@@ -27,6 +27,16 @@ def read_settings(
     DataInvalid
         With a problem for each name that is no setting and each value that cannot be.
     """
+    found, problems = _read_each(settings, fields, row)
+    if problems:
+        raise DataInvalid(problems)
+    return found
+
+
+def _read_each(
+    settings: Mapping[str, object], fields: Mapping[str, Field], row: str | None = None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the settings that can be read, None where a text says nothing is known; and what is wrong with others."""
     known = {n: f for n, f in fields.items() if f.role == "setting"}
     results = [n for n in settings if n in fields and n not in known]
     table = read_table({n: v for n, v in settings.items() if n not in results}, known)
@@ -34,9 +44,26 @@ def read_settings(
     problems = [Problem(must, todo=todo.format(n), column=n) for n in results if fields[n].role == "outcome"]
     problems += [Problem(must, todo="Leave it out", column=n) for n in results if fields[n].role != "outcome"]
     problems += [*table.problems, *(p for r in table.rows for p in r.problems)]
+    found = {name: table.rows[0].settings.get(name) for name in settings}
+    return found, [Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in problems]
+
+
+def read_own_recipe(recipe: Mapping[str, object], fields: Mapping[str, Field], space: SearchSpace) -> dict[str, Any]:
+    """Return a recipe of the lab's own with the fixed settings, complete.
+
+    Raises
+    ------
+    DataInvalid
+        With every name and value that cannot be, every setting that is missing and every one that does not apply.
+    """
+    found, problems = _read_each(recipe, fields)
+    settings = {n: v for n, v in found.items() if v is not None}
+    full = {**dict.fromkeys(space.names), **space.fixed, **settings}
+    unread = {p.column for p in problems if p.column}
+    problems += find_recipe_gaps(full, space, unread)
     if problems:
-        raise DataInvalid([Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in problems])
-    return {name: table.rows[0].settings.get(name) for name in settings}
+        raise DataInvalid(problems)
+    return full
 
 
 def read_held(settings: Mapping[str, object], fields: Mapping[str, Field], space: SearchSpace) -> dict[str, Any]:
@@ -98,9 +125,8 @@ def read_recipes(recipes: Source | pd.DataFrame, fields: Mapping[str, Field], sp
             if name not in space and space.fixed.get(name) != value:
                 must = "must be as the campaign file fixes it" if name in space.fixed else "is not varied here"
                 problems.append(Problem(must, value, column=name, **row.place))
-        if not row.problems:
-            gaps = find_recipe_gaps({**space.fixed, **row.settings}, space)
-            problems += [Problem(p.must, p.value, p.todo, column=p.column, **row.place) for p in gaps]
+        gaps = [] if row.is_broken else find_recipe_gaps({**space.fixed, **row.settings}, space, row.unread)
+        problems += [Problem(p.must, p.value, p.todo, column=p.column, **row.place) for p in gaps]
     if problems:
         raise DataInvalid(problems)
     frame = space.frame([row.settings for row in table.rows])

@@ -93,6 +93,16 @@ class ReadRow:
         told = {n for n in self.labels if n not in ("run", "sample")} | set(self.outcomes)
         return self.id is None and self.replicate_of is not None and not told and not self.problems
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """The columns that hold what cannot be read."""
+        return frozenset(p.column for p in self.problems if p.column)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the row as a whole cannot be read, so that nothing is known of what it holds."""
+        return any(p.column is None for p in self.problems)
+
 
 @dataclass(frozen=True)
 class Table:

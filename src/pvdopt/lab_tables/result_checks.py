@@ -205,17 +205,18 @@ def _record(
 def _find_meant(row: ReadRow, door: Door, first: ReadRow | None) -> _Meant:
     if row.id is not None:
         return _find_named(row, row.id, door)
-    if row.problems:
-        # What could not be read would be missed a second time as a gap of the recipe.
-        return _Meant(None, dict(row.settings))
     if row.replicate_of is not None:
         return _find_replicate(row, row.replicate_of, door, {} if first is None else first.settings)
     full = {**door.space.fixed, **row.settings}
-    gaps = find_recipe_gaps(full, door.space)
-    if gaps:
-        names = ", ".join(str(p.column) for p in gaps)
+    gaps = [] if row.is_broken else find_recipe_gaps(full, door.space, row.unread)
+    missing = [p for p in gaps if p.value is None]
+    problems = [p for p in gaps if p.value is not None]
+    if missing:
+        names = ", ".join(str(p.column) for p in missing)
         must = f"must name a proposal, or the row must hold a complete recipe: {names} is missing"
-        return _Meant(None, dict(row.settings), problems=(Problem(must, column="id"),))
+        problems.insert(0, Problem(must, column="id"))
+    if problems or row.is_broken or row.unread & {*door.space.names}:
+        return _Meant(None, dict(row.settings), problems=tuple(problems))
     recipe: dict[str, Scalar] = {**dict.fromkeys(door.space.names), **door.space.fixed, **row.settings}
     cell = _find_added(recipe, row, door.state)
     return _Meant(cell, {}, None if cell is not None else recipe)
@@ -224,7 +225,7 @@ def _find_meant(row: ReadRow, door: Door, first: ReadRow | None) -> _Meant:
 def _find_named(row: ReadRow, name: str, door: Door) -> _Meant:
     cell = door.state.cells.get(name)
     if cell is None:
-        return _Meant(None, dict(row.settings), problems=(unknown_cell(name, door.state.cells, column="id"),))
+        return _Meant(None, dict(row.settings), problems=(unknown_to_record(name, door.state),))
     executed: dict[str, Scalar] = dict(row.settings)
     problems = []
     if row.replicate_of not in (None, cell.settings.get(REPLICATE_OF)):
@@ -232,8 +233,15 @@ def _find_named(row: ReadRow, name: str, door: Door) -> _Meant:
         problems.append(Problem(must, row.replicate_of, "Leave the id empty for the replicate", column=REPLICATE_OF))
     settings = {**door.space.fixed, **cell.settings, **executed}
     executed |= dict.fromkeys(_no_longer_apply(door.space, settings, executed))
-    gaps = find_recipe_gaps({**settings, **executed}, door.space)
+    gaps = find_recipe_gaps({**settings, **executed}, door.space, row.unread)
     return _Meant(cell, executed, problems=(*problems, *gaps))
+
+
+def unknown_to_record(name: str, state: LedgerState) -> Problem:
+    """Return the problem of results for a cell that the campaign does not have: a slip, or a cell nobody proposed."""
+    found = unknown_cell(name, state.cells, column="id")
+    enter = "`pvdopt add`, or a table with `pvdopt cells import`, takes a cell that was not proposed, by its recipe"
+    return replace(found, todo=f"{found.todo}. {enter}; a name of your own goes into sample")
 
 
 def _find_replicate(row: ReadRow, name: str, door: Door, told: Mapping[str, float | str]) -> _Meant:
@@ -260,7 +268,7 @@ def _find_replicate(row: ReadRow, name: str, door: Door, told: Mapping[str, floa
     recipe[REPLICATE_OF] = name
     idle = _no_longer_apply(door.space, recipe, executed)
     recipe |= dict.fromkeys(idle)
-    return _Meant(None, {}, recipe, tuple(find_recipe_gaps(recipe, door.space)))
+    return _Meant(None, {}, recipe, tuple(find_recipe_gaps(recipe, door.space, row.unread)))
 
 
 def _identity(recipe: Mapping[str, Scalar], record: CellRecord) -> tuple[object, ...]:
