@@ -17,7 +17,7 @@ from campaigns import RECIPE, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.learning import choose_specification, standard_error
 from pvdopt.campaign.own_cells import score_prediction, track_record
-from pvdopt.errors import UsageError
+from pvdopt.errors import PvdoptError
 from pvdopt.ledger.values import Outcome
 from pvdopt.skill.validation import Interval, Skill
 
@@ -173,7 +173,7 @@ def test_rollback_takes_off_one_change_after_the_other(plain: Campaign) -> None:
         report = plain.roll_back()
         assert report.chosen == plain.status().specification == expected
         assert report.card is not None
-    with pytest.raises(UsageError, match="nothing to go back to: gaussian_process"):
+    with pytest.raises(PvdoptError, match="nothing to go back to: gaussian_process"):
         plain.roll_back()
     found = plain.choices()
     assert [c.is_rollback for c in found] == [False] * 4 + [True] * 2
@@ -191,7 +191,7 @@ def test_a_choice_after_going_back_counts_from_there(plain: Campaign) -> None:
 
 def test_another_name_in_the_campaign_file_begins_anew(plain: Campaign) -> None:
     choose(plain, "forest", configured="mixture")
-    with pytest.raises(UsageError, match="nothing to go back to"):
+    with pytest.raises(PvdoptError, match="nothing to go back to"):
         plain.roll_back()
 
 

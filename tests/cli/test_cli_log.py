@@ -38,8 +38,25 @@ def test_a_log_that_cannot_be_written_stops_nothing(run: Run, tmp_path: Path, mo
     assert "nothing is logged" in seen.err
 
 
-def test_verbose_logs_to_standard_error(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--verbose", "status", "plain"),
+        ("status", "plain", "--verbose"),
+        ("status", "--verbose", "plain"),
+        ("ledger", "check", "plain", "--verbose"),
+    ],
+    ids=" ".join,
+)
+def test_verbose_logs_to_standard_error_wherever_it_stands(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     make_plain(tmp_path / "plain").close()
-    seen = run("--verbose", "status", "plain")
+    seen = run(*words)
     assert seen.code == 0
     assert json.loads(seen.err.splitlines()[0])["event"] == "command begins"
+
+
+def test_behind_two_dashes_verbose_is_a_word_like_any_other(run: Run, tmp_path: Path) -> None:
+    make_plain(tmp_path / "plain").close()
+    seen = run("status", "--", "--verbose")
+    assert seen.code == 3
+    assert "--verbose: there is no such campaign folder" in seen.err

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns import make_plain
 from pvdopt.cli import output
 from pvdopt.errors import UsageError
 
@@ -118,3 +121,25 @@ def test_no_bar_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str]) 
     with output.progress_bar() as progress:
         progress(1, 3, "folds")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["backtest", "lco_lipon.toml", "-s", "random", "--seeds", "1", "--budget", "1"],
+        ["retrain", "--dry-run"],
+        ["evaluate", "plain.toml"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_the_bar_is_there_before_anything_heavy_is_loaded(tmp_path: Path, words: list[str]) -> None:
+    make_plain(tmp_path / "studies" / "plain").close()
+    # The bar ends the command as soon as it appears, and tells what was loaded until then.
+    script = (
+        "import sys\nfrom contextlib import contextmanager\nfrom pvdopt.cli import main, output\n"
+        "@contextmanager\ndef bar():\n    print(*sys.modules)\n    sys.exit(7)\n    yield\n"
+        f"output.progress_bar = bar\nmain({words!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert not {"numpy", "pandas", "scipy", "sklearn", "sqlalchemy", "optuna"} & set(done.stdout.split())

@@ -156,6 +156,9 @@ def run_all(
     wanted = [(s, seed) for seed in seeds for s in strategies]
     open_ = [job for job in wanted if job not in found]
     by_seed = [(seed, [s for s, other in open_ if other == seed]) for seed in dict.fromkeys(s for _, s in open_)]
+    if progress is not None:
+        # The first run may take minutes: what is to come is said before it.
+        progress(len(wanted) - len(open_), len(wanted), "first run")
     for run in _compute(make_arena, by_seed, plan, n_jobs):
         found[run.strategy, run.seed] = run
         if store is not None:

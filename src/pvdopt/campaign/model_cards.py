@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdopt.campaign.learning_reports import Choice
-from pvdopt.errors import UsageError
+from pvdopt.errors import PvdoptError
 from pvdopt.ledger.facts import Fact
 from pvdopt.output_files import write_text
 
@@ -46,7 +46,7 @@ def earlier_specification(facts: Sequence[Fact], configured: str) -> str:
 
     Raises
     ------
-    UsageError
+    PvdoptError
         If there is none.
     """
     pile = [configured]
@@ -58,7 +58,7 @@ def earlier_specification(facts: Sequence[Fact], configured: str) -> str:
         elif fact.payload["chosen"] != pile[-1]:
             pile.append(str(fact.payload["chosen"]))
     if len(pile) < 2:
-        raise UsageError(
+        raise PvdoptError(
             f"there is nothing to go back to: {pile[-1]} is what the campaign file names. "
             "To use another one, name it there (campaign.surrogate)."
         )

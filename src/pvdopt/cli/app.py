@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pvdopt.cli import (
     backtest,
@@ -26,8 +27,23 @@ from pvdopt.cli import (
 )
 from pvdopt.cli.arguments import with_usage
 
+_VERBOSE = "--verbose"
+
+
+class _Commands(TyperGroup):
+    """All commands, with an option of them all that may stand before or after any."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put --verbose first, wherever it stands, unless it stands behind a -- and is a word like any other."""
+        end = args.index("--") if "--" in args else len(args)
+        if _VERBOSE in args[:end]:
+            args = [_VERBOSE, *(word for word in args[:end] if word != _VERBOSE), *args[end:]]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="pvdopt",
+    cls=_Commands,
     help="Propose the next deposition recipes for thin-film battery cathodes, from reported cells and your own.",
     no_args_is_help=True,
     # Plain help appears in half the time.
@@ -50,10 +66,14 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Log what is done and why, with times (PVDOPT_LOG=FILE: into a file).")
+        bool,
+        typer.Option(
+            _VERBOSE,
+            help="Log what is done and why, with times (PVDOPT_LOG=FILE: into a file); may stand after a command too.",
+        ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command; --verbose is looked at where a fault is reported."""
+    """Take the options of all commands; --verbose is looked at where a log begins and where a fault is reported."""
 
 
 #: Every command that stands by itself, in the order of a lab's work; those that sort their words with a usage.

@@ -15,7 +15,7 @@ from pvdopt.cli.arguments import AsCsv, AsJson, Dask, Jobs, is_config, open_camp
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.backtest.running import MakeArena, Plan
+    from pvdopt.backtest.running import MakeArena, Plan, Run
     from pvdopt.backtest.summary import BacktestReport, Figure
     from pvdopt.objectives import Objective
 
@@ -53,7 +53,11 @@ def backtest(
     ] = None,
     batch: Annotated[int, typer.Option("-n", "--batch", min=1, help="Recipes chosen at a time.")] = 1,
     starts: Annotated[
-        int | None, typer.Option(min=0, help="Random experiments to begin with.  [default: 5 in a table, else 0]")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Random experiments to begin with.  [default: 0; in a table 5, or half of a budget under 10]",
+        ),
     ] = None,
     reach: Annotated[float, typer.Option("--reach", help="Share of what there is to gain that is the target.")] = 0.95,
     tuning: Annotated[
@@ -93,37 +97,51 @@ def backtest(
         raise UsageError("--objective goes with --pool; elsewhere the campaign file names the objectives.")
     if figure is not None and figure.suffix.lower() not in (".html", ".svg", ".png", ".pdf"):
         raise UsageError(f"--figure {figure.name}: must end with .html, .svg, .png or .pdf.")
-    from pvdopt.backtest.running import Store, run_all, seed_numbers
-    from pvdopt.backtest.strategies import check_strategies
+    try:
+        with output.progress_bar() as progress:
+            subject = _find_subject(target, pool, objective or [], past)
+            names = _choose_strategies(strategy, subject, is_table_alone=pool is not None and target is None)
+            plan = _make_plan(subject.n_recipes, budget, batch, starts)
+            with place_of_work(dask, jobs):
+                runs = _run(subject, names, seeds, tuning, plan, out, jobs, progress)
+    except KeyboardInterrupt:
+        kept = "" if out is None else " Finished runs are kept; the same command goes on from there."
+        output.say(f"Broken off.{kept}")
+        raise typer.Exit(130) from None
     from pvdopt.backtest.summary import summarise
 
-    subject = _find_subject(target, pool, objective or [], past)
+    _print(summarise(runs, subject.name, reach, plan, tuning), form, out, figure)
+
+
+def _choose_strategies(strategy: Sequence[str] | None, subject: Subject, *, is_table_alone: bool) -> list[str]:
+    """Return the strategies asked for, or the usual ones; say what they are judged by."""
+    from pvdopt.backtest.strategies import check_strategies
+
     if subject.settings:
         goals = ", ".join(o.name for o in subject.objectives)
         output.say(f"Settings are taken to be {', '.join(subject.settings)}; judged by {goals}.")
-    usual = WITHOUT_EVIDENCE if pool is not None and target is None else USUAL
-    names = list(dict.fromkeys(strategy or usual))
+    names = list(dict.fromkeys(strategy or (WITHOUT_EVIDENCE if is_table_alone else USUAL)))
     faults = check_strategies(names, sum(not o.is_constraint for o in subject.objectives))
     if faults:
         raise UsageError(" ".join(faults))
-    plan = _make_plan(subject.n_recipes, budget, batch, starts)
+    return names
+
+
+def _run(
+    subject: Subject,
+    names: Sequence[str],
+    seeds: int,
+    tuning: bool,
+    plan: Plan,
+    out: Path | None,
+    jobs: int,
+    progress: output.Progress,
+) -> list[Run]:
+    from pvdopt.backtest.running import Store, run_all, seed_numbers
+
     store = None if out is None else Store(out, {"subject": subject.name, "contents": subject.digest, **vars(plan)})
-    try:
-        with place_of_work(dask, jobs), output.progress_bar() as progress:
-            runs = run_all(
-                subject.make_arena,
-                names,
-                seed_numbers(seeds, tuning),
-                plan,
-                n_jobs=jobs,
-                store=store,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        kept = "" if store is None else " Finished runs are kept; the same command goes on from there."
-        output.say(f"Broken off.{kept}")
-        raise typer.Exit(130) from None
-    _print(summarise(runs, subject.name, reach, plan, tuning), form, out, figure)
+    wanted = seed_numbers(seeds, tuning)
+    return run_all(subject.make_arena, names, wanted, plan, n_jobs=jobs, store=store, progress=progress)
 
 
 def _make_plan(n_recipes: int | None, budget: int | None, batch: int, starts: int | None) -> Plan:

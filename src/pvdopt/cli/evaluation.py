@@ -67,7 +67,7 @@ def evaluate(
         from pvdopt.skill.figures import load_pyplot
 
         load_pyplot()
-    with open_target(target) as campaign, place_of_work(dask, jobs), output.progress_bar() as progress:
+    with output.progress_bar() as progress, open_target(target) as campaign, place_of_work(dask, jobs):
         found = campaign.evaluate(
             specifications=None if specification == [ALL] else specification or campaign.in_use(),
             by=by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,15 +38,16 @@ def retrain(
     """
     if rollback and history:
         raise UsageError("--rollback and --history exclude each other.")
-    with open_campaign(folder) as campaign:
-        if history:
+    if history:
+        with open_campaign(folder) as campaign:
             _print_history(campaign.choices(), output.choose_form(as_json))
-            return
+        return
+    place = nullcontext() if rollback else place_of_work(dask, jobs)
+    with output.progress_bar() as progress, open_campaign(folder) as campaign, place:
         if rollback:
             report = campaign.roll_back(dry_run=dry_run)
         else:
-            with place_of_work(dask, jobs), output.progress_bar() as progress:
-                report = campaign.retrain(progress=progress, dry_run=dry_run, n_jobs=jobs)
+            report = campaign.retrain(progress=progress, dry_run=dry_run, n_jobs=jobs)
         where = "" if campaign.folder is None else campaign.folder.as_posix()
     if as_json:
         output.print_json(report)

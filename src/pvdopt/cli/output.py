@@ -252,7 +252,10 @@ def _show_nothing(done: int, total: int, what: str = "") -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Give a function that shows how far a long command is: a bar on a terminal, nothing elsewhere."""
+    """Give a function that shows how far a long command is: a bar on a terminal, nothing elsewhere.
+
+    Begin it before anything else: reading a campaign and loading the models takes seconds on a busy machine.
+    """
     if not sys.stderr.isatty():
         yield _show_nothing
         return
@@ -263,7 +266,7 @@ def progress_bar() -> Iterator[Progress]:
     console = Console(file=sys.stderr, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("getting ready", total=None)
 
         def report(done: int, total: int, what: str = "") -> None:
             bar.update(task, completed=done, total=total, description=what)
