@@ -292,7 +292,7 @@ def test_a_study_ends_where_the_advice_is_to_stop(tmp_path: Path) -> None:
         assert report.stopped == "advice"
         assert 8 <= report.evaluations < 40
         assert report.best[0].value > 49.5
-        assert report.notes[-1].startswith("Stop: the next batch is expected to gain")
+        assert report.notes[-1].startswith("Stop: the next batch as a whole is expected to gain")
         # Nothing is left waiting, and asking again gives the same answer.
         assert not campaign.status().pending
         before = digest(campaign)

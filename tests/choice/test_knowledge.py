@@ -1,5 +1,7 @@
 """What one more cell teaches, replicates where noise holds the ranking back, and the advice to go on or stop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,7 +197,7 @@ def test_the_more_settings_are_varied_the_more_cells_it_takes_to_judge():
     made = space.frame([{**row, "t": 0.0}, {**row, "t": 1.0}])
     found = [advise(LITTLE, [Y], np.zeros(1), made, batch, n_own=n) for n in (11, 12)]
     assert [advice.word for advice in found] == ["go on", "stop"]
-    assert "11 own cells are too few to judge (12 are needed)" in say_advice(found[0])
+    assert "11 measured cells are too few to advise a stop (12 are needed)" in say_advice(found[0])
 
 
 def test_a_cell_that_is_likely_to_fail_gains_little():
@@ -213,10 +215,10 @@ def test_an_hour_has_to_gain_what_the_campaign_file_asks():
 
 def test_the_advice_in_words_and_back_from_the_ledger():
     go, stop = advice_on(MUCH, [2], "exploit"), advice_on(LITTLE, [2], "explore")
-    assert say_advice(go).startswith("Go on: the next batch is expected to gain 0.3")
+    assert say_advice(go).startswith("Go on: the next batch as a whole is expected to gain 0.3")
     assert "cells of one recipe differ by 0.1 V (1 sd)" in say_advice(go)
-    assert say_advice(stop).startswith("Stop: the next batch is expected to gain")
-    assert "7 own cells are too few to judge" in say_advice(advice_on(LITTLE, [2], "explore", n_own=7))
+    assert say_advice(stop).startswith("Stop: the next batch as a whole is expected to gain")
+    assert "7 measured cells are too few to advise a stop" in say_advice(advice_on(LITTLE, [2], "explore", n_own=7))
     assert say_advice(advice_on(LITTLE, [0], ["replicate"])).startswith("Replicate 0 first: cells of one recipe")
     for advice in (go, stop):
         assert Advice.parse(advice.to_json()) == advice
@@ -224,7 +226,9 @@ def test_the_advice_in_words_and_back_from_the_ledger():
         MUCH, [Y], np.zeros(1), at(), at(2).assign(usable_chance=1.0, purpose="explore", acquisition=0.1), n_own=0
     )
     assert (nothing.word, nothing.gain) == ("go on", None)
-    assert say_advice(nothing) == "Go on: no own cell is measured yet that counts."
+    below = replace(nothing, n_own=3)
+    assert say_advice(below).startswith("Go on: none of the 3 measured cells is believed to meet the thresholds")
+    assert say_advice(nothing) == "Go on: no own cell is measured yet."
 
 
 def test_the_advice_stops_a_campaign_of_a_known_function_and_not_before_it_is_learnt():

@@ -339,7 +339,7 @@ def test_a_constraint_on_an_outcome_is_heeded():
     seen = cells(space, 8, **functions)
     for _ in range(8):
         batch = simple(space, objectives).propose(seen)
-        assert "chance that the thresholds are met" in batch["reason"].iloc[0]
+        assert "chance that a cell meets the thresholds" in batch["reason"].iloc[0]
         new = batch[["a", "b"]]
         seen = pd.concat([seen, new.assign(**{n: f(new) for n, f in functions.items()})], ignore_index=True)
     late = seen.iloc[-8:]

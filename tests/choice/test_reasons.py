@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pvdopt.choice.hopes import Hope
 from pvdopt.choice.reasons import Grounds, choose_purpose, write_reason
 from pvdopt.objectives import Objective
 
@@ -12,8 +13,12 @@ RETENTION = Objective("retention")
 FADE = Objective("fade", maximize=False, unit="%")
 
 
+SURE = Hope(gain=1.5, better=0.85, high={"capacity": 58.2, "retention": 0.97}, in_medians=0.9)
+UNSURE = Hope(gain=0.3, better=0.12, high={"capacity": 43.0, "retention": 0.93}, in_medians=0.01)
+
+
 def grounds(medians, best=None, **more):
-    given = {"gain": 1.5, "share": None, "chance": 0.9, "meets": None, **more}
+    given = {"gain": 1.5, "chance": 0.9, "meets": None, **more}
     return Grounds(medians=medians, best=best or {}, **given)
 
 
@@ -29,6 +34,11 @@ def grounds(medians, best=None, **more):
         ({"capacity": 30.0, "retention": 0.8}, [CAPACITY, RETENTION], [[40.0, 0.9]], {}, "explore"),
         ({"capacity": 50.0}, [CAPACITY], [[40.0]], {"is_first": True}, "explore"),
         ({"capacity": 50.0}, [CAPACITY], [], {}, "explore"),
+        ({"capacity": 50.0}, [CAPACITY], [[40.0]], {"hope": SURE}, "exploit"),
+        # Better by a hair, and worth a run for its spread: no exploit.
+        ({"capacity": 40.1}, [CAPACITY], [[40.0]], {"hope": UNSURE}, "explore"),
+        ({"capacity": 40.1, "retention": 0.9}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": UNSURE}, "explore"),
+        ({"capacity": 50.0, "retention": 0.8}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": UNSURE}, "trade-off"),
     ],
 )
 def test_purposes(medians, goals, front, more, purpose):
@@ -36,46 +46,86 @@ def test_purposes(medians, goals, front, more, purpose):
     assert choose_purpose(grounds(medians, **more), goals, front, is_repeat=True) == "replicate"
 
 
+BOTH = [CAPACITY, RETENTION]
+
+
 @pytest.mark.parametrize(
-    ("purpose", "given", "goals", "sentence"),
+    ("purpose", "given", "goals", "front", "sentence"),
     [
         (
             "exploit",
-            grounds({"capacity": 50.04}, {"capacity": 40.0}),
+            grounds({"capacity": 50.04}, {"capacity": 40.0}, hope=SURE),
             [CAPACITY],
-            "Exploit: capacity 50 uAh/cm2/um predicted, capacity 40 uAh/cm2/um at best believed of recipes made; "
+            [[30.0], [40.0]],
+            "Exploit: capacity 50 uAh/cm2/um predicted, better than the best recipe made, as believed (capacity 40 "
+            "uAh/cm2/um); 1 chance in 10 of capacity 58.2 uAh/cm2/um or more; chance to better the best made 85%; "
             "expected gain 1.5 uAh/cm2/um; chance of a usable cell 90%.",
+        ),
+        (
+            "explore",
+            grounds({"capacity": 38.0}, {"capacity": 40.0}, hope=UNSURE, is_later=True),
+            [CAPACITY],
+            [[30.0], [40.0]],
+            "Explore: capacity 38 uAh/cm2/um predicted, no better than the best recipe made, as believed (capacity 40 "
+            "uAh/cm2/um), but not known well; 1 chance in 10 of capacity 43 uAh/cm2/um or more; chance to better the "
+            "best made 12%; expected gain 0.3 uAh/cm2/um on top of the proposals before it; chance of a usable cell "
+            "90%.",
+        ),
+        (
+            "explore",
+            grounds({"fade": 4.9}, {"fade": 5.0}, hope=replace(UNSURE, high={"fade": 3.5})),
+            [FADE],
+            [[-5.0]],
+            "Explore: fade 4.9 % predicted, hardly better than the best recipe made, as believed (fade 5 %), but not "
+            "known well; 1 chance in 10 of fade 3.5 % or less; chance to better the best made 12%; expected gain "
+            "0.3 %; chance of a usable cell 90%.",
         ),
         (
             "explore",
             grounds({}, gain=None, is_first=True, chance=0.42),
             [CAPACITY],
+            [],
             "Explore: far from every recipe tried so far, to cover the space; chance of a usable cell 42%.",
         ),
         (
             "explore",
             grounds({"capacity": 30.0}),
             [CAPACITY],
-            "Explore, being uncertain: capacity 30 uAh/cm2/um predicted, nothing achieved here yet; "
-            "expected gain 1.5 uAh/cm2/um; chance of a usable cell 90%.",
+            [],
+            "Explore: capacity 30 uAh/cm2/um predicted, nothing achieved here yet; expected gain 1.5 uAh/cm2/um; "
+            "chance of a usable cell 90%.",
+        ),
+        (
+            "exploit",
+            grounds({"capacity": 50.0, "retention": 0.95}, {"capacity": 60.0, "retention": 0.9}, hope=SURE, volume=50),
+            BOTH,
+            [[60.0, 0.5], [40.0, 0.9]],
+            "Exploit: capacity 50 uAh/cm2/um and retention 0.95 predicted, better in both than a recipe made, as "
+            "believed (capacity 40 uAh/cm2/um and retention 0.9); 1 chance in 10 each of capacity 58.2 uAh/cm2/um or "
+            "more and of retention 0.97 or more; chance that no recipe made matches it in all goals 85%; expected "
+            "gain 3 % of the hypervolume achieved; chance of a usable cell 90%.",
         ),
         (
             "trade-off",
             grounds(
                 {"capacity": 50.0, "retention": 0.8},
                 {"capacity": 40.0, "retention": 0.9},
-                share=0.0312,
+                volume=50.0,
                 meets=0.7,
+                hope=SURE,
             ),
-            [CAPACITY, RETENTION],
-            "Trade-off: capacity 50 uAh/cm2/um and retention 0.8 predicted, a balance that nothing achieved so far "
-            "beats; expected gain 3.12 % of the hypervolume achieved; chance that the thresholds are met 70%; "
-            "chance of a usable cell 90%.",
+            BOTH,
+            [[40.0, 0.9]],
+            "Trade-off: capacity 50 uAh/cm2/um and retention 0.8 predicted, a balance that no recipe made so far "
+            "beats; 1 chance in 10 each of capacity 58.2 uAh/cm2/um or more and of retention 0.97 or more; chance that "
+            "no recipe made matches it in all goals 85%; expected gain 3 % of the hypervolume achieved; chance that a "
+            "cell meets the thresholds 70%; chance of a usable cell 90%.",
         ),
         (
             "baseline",
             grounds({"capacity": 50.0}, gain=None),
             [CAPACITY],
+            [],
             "Baseline: the recipe predicted best, none being reported, made here to learn the level of this "
             "laboratory; chance of a usable cell 90%.",
         ),
@@ -83,36 +133,52 @@ def test_purposes(medians, goals, front, more, purpose):
             "baseline",
             grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None),
             [CAPACITY],
-            "Baseline: the best reported recipe, as far as it is told, made here to learn the level of this "
-            "laboratory; chance of a usable cell 90%.",
+            [[50.0]],
+            "Baseline: the best reported recipe, as far as it is told (what it leaves open is filled in), made here to "
+            "learn the level of this laboratory; chance of a usable cell 90%.",
         ),
         (
             "replicate",
             grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=0.2),
             [CAPACITY],
+            [[50.0]],
             "Replicate: made before and still the most useful cell to make, to tell its effect from noise; "
             "expected gain 0.2 uAh/cm2/um; chance of a usable cell 90%.",
         ),
+        (
+            "replicate",
+            grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None, is_baseline=True),
+            [CAPACITY],
+            [[50.0]],
+            "Replicate: the baseline once more, alike on purpose, to tell the level of this laboratory from the noise "
+            "of a cell; chance of a usable cell 90%.",
+        ),
     ],
-    ids=["exploit", "first", "nothing-yet", "trade-off", "baseline-of-none", "baseline", "replicate"],
+    ids=[
+        *("exploit", "explore", "hardly-better", "first", "nothing-yet", "exploit-of-two", "trade-off"),
+        *("baseline-of-none", "baseline", "replicate", "baseline-again"),
+    ],
 )
-def test_sentences(purpose, given, goals, sentence):
-    assert write_reason(purpose, given, goals) == sentence
+def test_sentences(purpose, given, goals, front, sentence):
+    assert write_reason(purpose, given, goals, front) == sentence
 
 
 def test_before_the_first_own_cell_nothing_is_called_achieved():
-    goals = [Objective("capacity"), Objective("retention")]
-    told = Grounds(
-        medians={"capacity": 50.0, "retention": 0.9},
-        best={"capacity": 55.0, "retention": 0.8},
-        gain=1.0,
-        share=0.1,
-        chance=0.9,
-        meets=None,
+    told = grounds(
+        {"capacity": 50.0, "retention": 0.9},
+        {"capacity": 55.0, "retention": 0.95},
+        volume=10.0,
+        hope=SURE,
         is_reported=True,
     )
-    for purpose in ("trade-off", "explore", "exploit"):
-        sentence = write_reason(purpose, told, goals)
+    for purpose, front in (("trade-off", [[55.0, 0.8]]), ("explore", [[55.0, 0.95]]), ("exploit", [[45.0, 0.8]])):
+        sentence = write_reason(purpose, told, BOTH, front)
         assert "achieved" not in sentence
+        assert "made" not in sentence
         assert "reported recipe" in sentence
-        assert "achieved" in write_reason(purpose, replace(told, is_reported=False), goals)
+        assert "achieved" in write_reason(purpose, replace(told, is_reported=False), BOTH, front)
+
+
+def test_a_gain_that_no_draw_shows_is_called_small_and_not_none():
+    told = grounds({"capacity": 50.0, "retention": 0.9}, {"capacity": 1.0}, volume=10.0, hope=replace(SURE, gain=0.0))
+    assert "expected gain less than 0.01 % of the hypervolume" in write_reason("explore", told, BOTH, [[55.0, 0.95]])

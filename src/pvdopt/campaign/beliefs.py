@@ -290,7 +290,8 @@ def general_notes(beliefs: Beliefs) -> list[str]:
         notes.append("No own cell yet: the level of this laboratory is not known, and intervals are wide.")
     if n_own < N_FOR_CALIBRATION:
         notes.append(
-            f"Fewer than {N_FOR_CALIBRATION} own cells: whether intervals are wide enough here is not tested yet."
+            f"{n_own or 'No'} own cell{'' if n_own == 1 else 's'} measured, fewer than {N_FOR_CALIBRATION}: "
+            "whether intervals are wide enough here is not tested yet."
         )
     notes += [
         f"Your cells speak against what the literature says of heat and bias: that it holds here for {name} is "

@@ -70,6 +70,8 @@ class Suggestion:
         What was drawn with; the same ledger, version and seed give the same proposals.
     n_own, n_reported : int
         Own and reported cells behind the predictions.
+    n_measured : int
+        Own cells with an outcome among them; the others failed, and teach where cells fail.
     runs : list of PlannedRun
         In the order in which they are begun; the frame then has a column ``<name>_run`` for each kind of run, and
         ``hours``, what each cell adds.
@@ -94,6 +96,7 @@ class Suggestion:
     seed: int
     sampler: str
     n_own: int
+    n_measured: int
     n_reported: int
     runs: list[PlannedRun] = field(default_factory=list)
     hours: Mapping[str, float] | None = None

@@ -243,6 +243,7 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         seed=beliefs.seed,
         sampler=wanted.sampler,
         n_own=len(own.counting()),
+        n_measured=advice.n_own,
         n_reported=n_reported(beliefs),
         runs=_planned_runs(beliefs, own, frame),
         hours=frame.attrs.get("hours"),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pvdopt.choice.acquisition import hypervolume, is_non_dominated
 from pvdopt.choice.gain import Models, log_chance_to_meet, signed_medians, split_objectives
+from pvdopt.choice.hopes import draw_together
 from pvdopt.choice.knowledge import noise_of_best
 from pvdopt.objectives import Objective
 
@@ -28,8 +29,6 @@ N_TO_JUDGE, N_PER_SETTING = 8, 2
 SHARE_OF_NOISE = 0.25
 #: A replicate that is expected to better the choice of the best by less than this share of it does not matter either.
 SHARE_TO_LEARN = 0.1
-#: Joint draws of what is made and proposed.
-N_DRAWS = 512
 
 
 @dataclass(frozen=True)
@@ -157,15 +156,9 @@ def _expect(
         predictions = models.predict(made)
     best = np.flatnonzero(is_non_dominated(signed_medians(predictions, goals)))[:40]
     noise = noise_of_best(models.predict(made.iloc[best]), goals, reference)
-    together = pd.concat([made.iloc[best], batch[names]], ignore_index=True)
-    rng = np.random.default_rng(seed)
-    raw = models.draw(together, N_DRAWS, rng)
-    points = np.stack([o.sign * raw[o.name] for o in goals], axis=2)
+    usable = batch["usable_chance"].to_numpy(dtype=float)
     # A cell that is not usable, or breaks a constraint, gains nothing.
-    counts = np.ones(points.shape[:2], dtype=bool)
-    counts[:, len(best) :] = rng.random((N_DRAWS, len(batch))) < batch["usable_chance"].to_numpy(dtype=float)
-    for limit in limits:
-        counts[:, len(best) :] &= raw[limit.name][:, len(best) :] >= float(limit.threshold or 0.0)
+    points, counts = draw_together(models, objectives, made.iloc[best], batch[names], usable, seed)
     if len(goals) == 1:
         values = np.where(counts, points[:, :, 0], -np.inf)
         gains = values.max(axis=1) - values[:, : len(best)].max(axis=1)
@@ -186,8 +179,11 @@ def _expect(
 def say_advice(advice: Advice) -> str:
     """Return the advice as a sentence with its figures."""
     if advice.gain is None or advice.noise is None:
-        return "Go on: no own cell is measured yet that counts."
-    figures = f"the next batch is expected to gain {_quantity(advice.gain, advice.unit)}"
+        if not advice.n_own:
+            return "Go on: no own cell is measured yet."
+        own = f"the {advice.n_own} measured cells" if advice.n_own > 1 else "the measured cell"
+        return f"Go on: none of {own} is believed to meet the thresholds and to exceed the reference point yet."
+    figures = f"the next batch as a whole is expected to gain {_quantity(advice.gain, advice.unit)}"
     if advice.hours:
         figures += f" in {advice.hours:.3g} h ({_quantity(advice.gain / advice.hours, advice.unit)} an hour)"
     spread = f"cells of one recipe differ by {_quantity(advice.noise, advice.unit)} (1 sd)"
@@ -201,8 +197,8 @@ def say_advice(advice: Advice) -> str:
             return f"Stop: {figures}, less than the {least} an hour that the campaign file asks for; {spread}."
         return f"Stop: {figures}, while {spread}; {chance}."
     if advice.n_own < advice.n_needed:
-        own = f"{advice.n_own} own cell{'' if advice.n_own == 1 else 's'}"
-        return f"Go on: {own} are too few to judge ({advice.n_needed} are needed); {figures}; {spread}."
+        own = f"{advice.n_own} measured cell{' is' if advice.n_own == 1 else 's are'}"
+        return f"Go on: {own} too few to advise a stop ({advice.n_needed} are needed); {figures}; {spread}."
     return f"Go on: {figures}; {spread}; {chance}."
 
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pvdopt.choice.acquisition import hypervolume, is_non_dominated
+from pvdopt.choice.acquisition import is_non_dominated
 from pvdopt.choice.alternatives import find_alternatives
 from pvdopt.choice.batching import N_MOST, choose_batch, spread_in_runs
 from pvdopt.choice.candidates import draw_recipes, require_some
+from pvdopt.choice.describing import Story, describe_batch
 from pvdopt.choice.gain import Gain, Models, log_chance_to_meet, signed_medians, split_objectives
 from pvdopt.choice.holding import Held
 from pvdopt.choice.observed import check_observed, known_recipes, read_recipes, row_digests, sort_out
-from pvdopt.choice.reasons import Grounds, Purpose, choose_purpose, write_reason
 from pvdopt.choice.replicates import N_MEASURED, swap_in_replicates
 from pvdopt.choice.runs import HourBudget, Hours, OpenRun, Run, RunPlan, group_by_runs, number_runs
 from pvdopt.choice.search import Search
@@ -32,7 +32,6 @@ from pvdopt.usability import Usability
 
 if TYPE_CHECKING:
     from pvdopt.evidence import Evidence
-    from pvdopt.surrogates.base import Prediction
 
 Array = np.ndarray[Any, Any]
 
@@ -49,8 +48,6 @@ N_REPORTED = 12
 #: of samples is to give several good ones, and each can be chosen once. In an open space the best has neighbours as
 #: good as itself, so there one recipe counts.
 BEST_SHARE, MOST_BEST = 0.2, 20
-#: Central interval shown with a proposal.
-INTERVAL = 0.8
 
 
 class Proposer:
@@ -210,16 +207,21 @@ class Proposer:
                 swap_in_replicates(search, gain, models, self.objectives, reference, rng, before, budget)
         if not search.choices:
             self._explain_nothing(search, budget, self._plan(opened), rng)
-        batch = self._describe(search, models, gain, reference)
+        batch = describe_batch(search, models, self.objectives)
         batch.attrs["reference"] = self._in_units(reference)
         batch.attrs["alternatives"] = [] if gain is None else find_alternatives(search, gain, plan)
         self._put_into_runs(batch, search, opened)
+        # Run by run, in order of first appearance; what each gains is told in the order in which they stand.
+        order = group_by_runs(batch, self.runs) if self.runs else np.arange(len(batch))
+        batch = batch.iloc[order].reset_index(drop=True)
+        choices = [search.choices[k] for k in order]
+        story = Story(search, self.objectives, models, gain, reference, is_informed=self.is_informed, seed=self.seed)
+        batch["purpose"], batch["reason"] = story.tell(choices, batch)
         if candidates is not None:
-            original = candidates[list(self.space.names)].iloc[[c.place for c in search.choices]]
+            original = candidates[list(self.space.names)].iloc[[c.place for c in choices]]
             batch.index = original.index
             batch[list(self.space.names)] = original
-        ordered = self._order(batch, is_numbered=candidates is None)
-        return number_runs(ordered, self.runs, {one.label for one in opened})
+        return number_runs(batch, self.runs, {one.label for one in opened})
 
     # -- runs and hours ------------------------------------------------------------------------------------------
 
@@ -376,72 +378,6 @@ class Proposer:
             else:
                 point.append(0.0)
         return np.array(point)
-
-    def _describe(self, search: Search, models: Models | None, gain: Gain | None, reference: Array) -> pd.DataFrame:
-        """Return the chosen recipes with predictions, purpose and reason."""
-        batch = pd.concat([c.recipe for c in search.choices], ignore_index=True)
-        predictions = models.predict(batch) if models is not None else {}
-        chance = search.usability.chance(batch)
-        grounds = self._grounds(search, predictions, gain, reference, chance)
-        repeats = [key in search.known.keys for key in self.space.keys(batch)]
-        for o in self.objectives:
-            p = predictions.get(o.name)
-            nothing = np.full(len(batch), np.nan)
-            ends = (nothing, nothing) if p is None else p.interval(INTERVAL)
-            batch[o.name] = nothing if p is None else p.median()
-            batch[f"{o.name}_low"], batch[f"{o.name}_high"] = ends
-        batch["usable_chance"] = chance
-        batch["acquisition"] = [np.nan if c.gain is None else c.gain for c in search.choices]
-        front = [] if gain is None else gain.achieved.tolist()
-        purposes: list[Purpose] = [
-            ("replicate" if k else "baseline") if choice.is_baseline else choose_purpose(g, self.goals, front, repeat)
-            for k, (choice, g, repeat) in enumerate(zip(search.choices, grounds, repeats, strict=True))
-        ]
-        batch["purpose"] = purposes
-        batch["reason"] = [write_reason(p, g, self.goals) for p, g in zip(purposes, grounds, strict=True)]
-        return batch
-
-    def _grounds(
-        self,
-        search: Search,
-        predictions: Mapping[str, Prediction],
-        gain: Gain | None,
-        reference: Array,
-        chance: Array,
-    ) -> list[Grounds]:
-        """Return the figures behind each choice."""
-        achieved = gain.achieved if gain is not None else np.zeros((0, len(self.goals)))
-        best, volume = {}, 0.0
-        if len(achieved) and self.goals:
-            best = {o.name: float(o.sign * achieved[:, j].max()) for j, o in enumerate(self.goals)}
-            volume = hypervolume(achieved, reference) if len(self.goals) > 1 else 0.0
-        medians = {o.name: predictions[o.name].median() for o in self.goals if o.name in predictions}
-        meets = None
-        if predictions and self.limits:
-            meets = np.exp(log_chance_to_meet(predictions, self.limits, as_cell=True))
-        return [
-            Grounds(
-                medians={name: float(values[k]) for name, values in medians.items()},
-                best=best,
-                gain=c.gain,
-                share=c.gain / volume if c.gain is not None and volume > 0 else None,
-                chance=float(chance[k]),
-                meets=None if meets is None else float(meets[k]),
-                is_first=c.is_first,
-                rival=c.rival,
-                is_baseline=c.is_baseline,
-                is_reported=self.is_informed and len(search.known.measured) == 0,
-                n_best=1 if gain is None else gain.n_best,
-            )
-            for k, c in enumerate(search.choices)
-        ]
-
-    def _order(self, batch: pd.DataFrame, is_numbered: bool) -> pd.DataFrame:
-        """Return proposals run by run, in order of first appearance."""
-        if not self.runs:
-            return batch
-        ordered = batch.iloc[group_by_runs(batch, self.runs)]
-        return ordered.reset_index(drop=True) if is_numbered else ordered
 
 
 def _check_runs(runs: Sequence[Run], space: SearchSpace) -> None:

@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pvdopt.choice.hopes import ONE_IN, Hope
 from pvdopt.objectives import Objective
 
 Purpose = Literal["baseline", "explore", "exploit", "trade-off", "replicate"]
+
+#: Share of the expected gain that has to lie in the predicted medians before a cell is called an exploit: with less
+#: it is its spread that makes it worth a run, however the medians stand.
+MOSTLY = 0.5
+#: Percent of the hypervolume under which a gain is only called less than this: joint draws show no finer.
+LEAST_PERCENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -22,12 +29,14 @@ class Grounds:
     gain : float or None
         Expected gain, weighted by the chances: in the objective's unit with one objective, in hypervolume with
         several; None where the recipe was not chosen for its gain.
-    share : float or None
-        With several objectives: the gain as a share of the hypervolume achieved.
+    volume : float
+        With several objectives the hypervolume achieved, of which gains are told as shares; else 0.
     chance : float
         Chance of a usable cell.
     meets : float or None
-        Chance that the constraints on outcomes hold for the cell; None without any.
+        Chance that the constraints on outcomes hold for a single cell; None without any.
+    hope : Hope or None
+        What it may bring against the best so far; None where nothing is achieved or predicted.
     rival : float or None
         Of a replicate: what the new recipe in whose place it stands was expected to teach; ``gain`` then is what the
         replicate is expected to.
@@ -37,6 +46,8 @@ class Grounds:
         Whether it belongs to the first design, chosen for its distance to what is known.
     is_reported : bool
         Whether "the best so far" are reported recipes as predicted for this laboratory, for want of own cells.
+    is_later : bool
+        Whether other proposals stand before it, on top of which its gain is told.
     n_best : int
         With one objective: how many best recipes the gain is over, see :class:`pvdopt.choice.gain.Gain`.
     """
@@ -44,13 +55,15 @@ class Grounds:
     medians: Mapping[str, float]
     best: Mapping[str, float]
     gain: float | None
-    share: float | None
     chance: float
     meets: float | None
+    volume: float = 0.0
+    hope: Hope | None = None
     is_baseline: bool = False
     is_first: bool = False
     rival: float | None = None
     is_reported: bool = False
+    is_later: bool = False
     n_best: int = 1
 
 
@@ -58,6 +71,9 @@ def choose_purpose(
     grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]], is_repeat: bool
 ) -> Purpose:
     """Return what a proposal is for.
+
+    Exploit: its predicted medians better what is achieved, and most of the gain lies in them. Trade-off: nothing
+    achieved beats its medians, and they beat nothing. Explore: the gain lies in its spread.
 
     Parameters
     ----------
@@ -70,34 +86,50 @@ def choose_purpose(
         return "replicate"
     if grounds.is_first or not front or not goals:
         return "explore"
-    point = [o.sign * grounds.medians[o.name] for o in goals]
-    beaten = any(all(f >= p for f, p in zip(row, point, strict=True)) for row in front)
-    if beaten:
+    point = _point(grounds, goals)
+    if any(_matches(row, point) for row in front):
         return "explore"
-    beats = any(all(p >= f for f, p in zip(row, point, strict=True)) for row in front)
-    return "exploit" if beats or len(goals) == 1 else "trade-off"
+    if len(goals) > 1 and not any(_matches(point, row) for row in front):
+        return "trade-off"
+    return "exploit" if grounds.hope is None or grounds.hope.in_medians >= MOSTLY else "explore"
 
 
-def write_reason(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
-    """Return the sentence shown with a proposal."""
-    parts = [_for_what(purpose, grounds, goals)]
+def _point(grounds: Grounds, goals: Sequence[Objective]) -> list[float]:
+    return [o.sign * grounds.medians[o.name] for o in goals]
+
+
+def _matches(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether one is at least as good as another in all objectives."""
+    return all(a >= b for a, b in zip(one, other, strict=True))
+
+
+def write_reason(
+    purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]] = ()
+) -> str:
+    """Return the sentence shown with a proposal; ``front`` as in :func:`choose_purpose`."""
+    parts = [_for_what(purpose, grounds, goals, front)]
+    if grounds.hope is not None and grounds.gain is not None and grounds.rival is None and purpose != "replicate":
+        parts += _hopes(grounds.hope, grounds, goals)
     # With several objectives a gain is told by comparison, and what it cannot be compared with was just said.
     if grounds.gain is not None and (len(goals) == 1 or (goals and grounds.best)):
         parts.append(_gain(grounds, goals))
     if grounds.meets is not None:
-        parts.append(f"chance that the thresholds are met {grounds.meets:.0%}")
+        parts.append(f"chance that a cell meets the thresholds {grounds.meets:.0%}")
     parts.append(f"chance of a usable cell {grounds.chance:.0%}")
     return "; ".join(parts) + "."
 
 
-def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) -> str:
+def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]]) -> str:
     if purpose == "baseline":
         # Of a cathode that nobody reported there is no recipe to begin with.
-        reported = "best reported recipe, as far as it is told"
+        reported = "best reported recipe, as far as it is told (what it leaves open is filled in)"
         which = reported if grounds.best else "recipe predicted best, none being reported"
         return f"Baseline: the {which}, made here to learn the level of this laboratory"
     if purpose == "replicate" and grounds.is_baseline:
-        return "Replicate: the baseline once more, to tell the level of this laboratory from the noise of a cell"
+        return (
+            "Replicate: the baseline once more, alike on purpose, to tell the level of this laboratory from the noise "
+            "of a cell"
+        )
     if purpose == "replicate" and grounds.rival is not None:
         return (
             f"Replicate: {_figures(grounds.medians, goals)} predicted, among the best so far, and cells of one recipe "
@@ -107,20 +139,44 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective]) ->
         return "Replicate: made before and still the most useful cell to make, to tell its effect from noise"
     if grounds.is_first:
         return "Explore: far from every recipe tried so far, to cover the space"
-    figures = f"{_figures(grounds.medians, goals)} predicted"
+    label = {"exploit": "Exploit", "trade-off": "Trade-off"}.get(purpose, "Explore")
+    figures = f"{label}: {_figures(grounds.medians, goals)} predicted"
+    if not front or not goals:
+        missed = "no cell made is believed to meet the thresholds yet"
+        return f"{figures}, {'nothing achieved here yet' if grounds.meets is None else missed}"
+    return f"{figures}, {_compared(purpose, grounds, goals, front)}"
+
+
+def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]]) -> str:
+    """Return how the medians stand against what is achieved, by the one recipe that shows it."""
     if purpose == "trade-off":
-        so_far = (
-            "no reported recipe is predicted to beat here" if grounds.is_reported else "nothing achieved so far beats"
-        )
-        return f"Trade-off: {figures}, a balance that {so_far}"
-    achieved = "nothing achieved here yet"
-    if grounds.best:
-        # Medians once the noise of single cells is taken out, each goal's best by itself: no cell need have both.
-        apart = ", each by itself" if len(goals) > 1 else ""
-        made = f"at best believed of recipes made{apart}"
-        whose = "at best predicted here of reported recipes" if grounds.is_reported else made
-        achieved = f"{_figures(grounds.best, goals)} {whose}"
-    return f"{'Explore, being uncertain' if purpose == 'explore' else 'Exploit'}: {figures}, {achieved}"
+        whose = "no reported recipe is predicted to beat here" if grounds.is_reported else "no recipe made so far beats"
+        return f"a balance that {whose}"
+    point = _point(grounds, goals)
+    in_all = {1: "", 2: " in both"}.get(len(goals), " in all")
+    beating = [row for row in front if _matches(row, point)]
+    beaten = [row for row in front if _matches(point, row)]
+    rows = beating or beaten
+    # The nearest of them: what it falls short of by least, or betters by least.
+    near = min(rows, key=lambda row: max(abs(r - p) / max(abs(r), 1e-12) for r, p in zip(row, point, strict=True)))
+    values = {o.name: o.sign * v for o, v in zip(goals, near, strict=True)}
+    which = "the best" if len(goals) == 1 else "a"
+    whose = f"{which} reported recipe as predicted here" if grounds.is_reported else f"{which} recipe made, as believed"
+    told = f"{whose} ({_figures(values, goals)})"
+    if beating:
+        return f"no better{in_all} than {told}, but not known well"
+    if purpose == "explore":
+        return f"hardly better{in_all} than {told}, but not known well"
+    return f"better{in_all} than {told}"
+
+
+def _hopes(hope: Hope, grounds: Grounds, goals: Sequence[Objective]) -> list[str]:
+    """Return what the recipe may reach, and the chance that it betters the best."""
+    ends = [f"{o.name} {_quantity(hope.high[o.name], o.unit)} or {'more' if o.sign > 0 else 'less'}" for o in goals]
+    made = "reported" if grounds.is_reported else "made"
+    whom = f"to better the best {made}" if len(goals) == 1 else f"that no recipe {made} matches it in all goals"
+    return [f"1 chance in {ONE_IN} {'each ' if len(ends) > 1 else ''}of {' and of '.join(ends)}",
+            f"chance {whom} {hope.better:.0%}"]  # fmt: skip
 
 
 def _figures(values: Mapping[str, float], goals: Sequence[Objective]) -> str:
@@ -137,19 +193,29 @@ def _gain(grounds: Grounds, goals: Sequence[Objective]) -> str:
             f"expected to better that choice by {_worth(grounds.gain, grounds, goals)}, the new recipe in whose "
             f"place it stands by {_worth(grounds.rival, grounds, goals)}"
         )
-    if len(goals) == 1 and grounds.gain is not None:
+    # What chose it counts near the best ones alone; told is what the advice tells of the whole batch.
+    gain = grounds.gain or 0.0
+    if grounds.hope is not None and grounds.n_best == 1 and (grounds.hope.gain > 0 or len(goals) > 1):
+        gain = grounds.hope.gain
+    top = " on top of the proposals before it" if grounds.is_later else ""
+    if len(goals) == 1:
         over = f" over the least of the {grounds.n_best} best measured" if grounds.n_best > 1 else ""
-        return f"expected gain {_quantity(grounds.gain, goals[0].unit)}{over}"
-    if grounds.share is None:
+        return f"expected gain {_quantity(gain, goals[0].unit)}{over}{top}"
+    if not grounds.volume > 0:
         return "nothing achieved yet to compare the gain with"
     whose = "of those reported recipes" if grounds.is_reported else "achieved"
-    return f"expected gain {100.0 * grounds.share:.3g} % of the hypervolume {whose}"
+    return f"expected gain {_share(gain, grounds.volume)} of the hypervolume {whose}{top}"
+
+
+def _share(gain: float, volume: float) -> str:
+    percent = 100.0 * gain / volume
+    return f"{percent:.3g} %" if percent >= LEAST_PERCENT else f"less than {LEAST_PERCENT} %"
 
 
 def _worth(value: float, grounds: Grounds, goals: Sequence[Objective]) -> str:
     """Return a gain in the objective's unit, or as a share of the hypervolume achieved."""
     if len(goals) == 1:
         return _quantity(value, goals[0].unit)
-    if grounds.share is None or not grounds.gain:
+    if not grounds.volume > 0 or not grounds.gain:
         return f"{value:.3g}"
-    return f"{100.0 * grounds.share * value / grounds.gain:.3g} % of the hypervolume achieved"
+    return f"{100.0 * value / grounds.volume:.3g} % of the hypervolume achieved"

@@ -148,7 +148,9 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
     rows = output.to_rows(suggestion.frame)
     labels = [str(row["id"] or number) for number, row in enumerate(rows, start=1)]
     kind = output.count(len(rows), "proposal") + ("" if suggestion.is_recorded else ", not recorded")
-    learned = f"learned from {suggestion.n_own} own and {suggestion.n_reported} reported cells"
+    failed = suggestion.n_own - suggestion.n_measured
+    own = f"{suggestion.n_own} own" + (f" ({suggestion.n_measured} measured, {failed} failed)" if failed else "")
+    learned = f"learned from {own} and {suggestion.n_reported} reported cells"
     output.print_line(f"{campaign.name}: {kind}; {learned}\n", style="bold")
     reasons = [str(row.get("reason") or "") for row in rows]
     _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons)
@@ -338,6 +340,7 @@ def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str,
         "seed": suggestion.seed,
         "fingerprint": suggestion.fingerprint,
         "n_own": suggestion.n_own,
+        "n_measured": suggestion.n_measured,
         "n_reported": suggestion.n_reported,
         "fixed": suggestion.fixed,
         "runs": suggestion.runs,
