@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -171,6 +172,27 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
         DataInvalid, match=r"must be an export of a campaign, which holds facts\.json and campaign\.toml"
     ):
         read_export(tmp_path)
+
+
+def test_what_follows_from_another_outcome_stands_in_a_column_of_its_own(lco: Campaign, tmp_path: Path) -> None:
+    lco.record({"id": propose(lco), "thickness_um": 1.6, "areal_capacity": ">= 80 +- 4"})
+    lco.record({"id": propose(lco), "capacity": 40})
+    lco.export(tmp_path / "out")
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv", index_col="id").loc[["P003", "P004"]]
+    assert cells["capacity"].tolist() == [pytest.approx(np.nan, nan_ok=True), 40]
+    assert cells["capacity_derived"].tolist() == [50, pytest.approx(np.nan, nan_ok=True)]
+    assert cells.loc["P003", ["capacity_derived_sd", "capacity_derived_qualifier"]].tolist() == [2.5, ">="]
+    assert cells["areal_capacity_derived"].tolist() == [pytest.approx(np.nan, nan_ok=True), 40]
+    told = pd.read_csv(tmp_path / "out" / "data_dictionary.csv", index_col="name")
+    assert told.loc["capacity_derived", "meaning"] == (
+        "capacity that was not measured itself: areal_capacity / thickness_um as made, which the models read"
+    )
+    assert told.loc["capacity_derived", ["unit", "type"]].tolist() == ["uAh/cm2/um", "number"]
+    assert told.loc["capacity_derived_qualifier", "type"] == "string"
+    (cell,) = (c for c in json.loads((tmp_path / "out" / "cells.json").read_text()) if c["id"] == "P003")
+    assert cell["derived"] == {"capacity": {"min_value": 50, "unit_text": "uAh/cm2/um", "standard_deviation": 2.5}}
+    with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
+        assert digest(again) == digest(lco)
 
 
 def test_cells_csv_is_what_pandas_reads(lco: Campaign, tmp_path: Path) -> None:

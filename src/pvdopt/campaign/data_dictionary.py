@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
     from pvdopt.ledger.facts import Fact
 
+#: How the column of an outcome ends that was not measured, since it follows from another one and the thickness.
+DERIVED = "_derived"
 _PREDICTED_ENDS = ("_predicted_low", "_predicted_high", "_predicted")
 
 
@@ -73,8 +75,8 @@ def _base(name: str) -> str:
     """Return the quantity that a column is about, such as capacity of ``capacity_predicted_low``."""
     for end in ("_qualifier", "_sd", *_PREDICTED_ENDS):
         if name.endswith(end) and name not in vocabulary():
-            return name.removesuffix(end)
-    return name
+            return name.removesuffix(end).removesuffix(DERIVED)
+    return name.removesuffix(DERIVED)
 
 
 def _unit(name: str, base: str, config: CampaignConfig) -> str:
@@ -124,6 +126,10 @@ def _meaning(name: str) -> str:
         return _MEANINGS[name]
     if name in vocabulary():
         return vocabulary()[name].meaning
+    if name.endswith(DERIVED):
+        base = name.removesuffix(DERIVED)
+        other, sign = ("areal_capacity", "/") if base == "capacity" else ("capacity", "x")
+        return f"{base} that was not measured itself: {other} {sign} thickness_um as made, which the models read"
     for end, words in (
         ("_sd", "standard deviation of {}"),
         ("_qualifier", "how {} was stated: = exactly, ~ about, >= at least, <= at most"),

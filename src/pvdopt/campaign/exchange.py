@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvdopt.campaign.data_dictionary import describe_columns, describe_package
+from pvdopt.campaign.data_dictionary import DERIVED, describe_columns, describe_package
 from pvdopt.campaign.folder import CONFIG_FILE, named_files
 from pvdopt.errors import DataInvalid, Problem, PvdoptError
 from pvdopt.ledger.facts import Fact, find_faults
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pvdopt.config import CampaignConfig
     from pvdopt.ledger.state import LedgerState
+    from pvdopt.ledger.values import Outcome
 
 FACTS_FILE = "facts.json"
 #: What an export writes; a folder that holds nothing else may be written again.
@@ -50,6 +51,7 @@ def write_export(
     target: Path,
     cells: pd.DataFrame,
     state: LedgerState,
+    derived: Mapping[str, Mapping[str, Outcome]],
     facts: Sequence[Fact],
     config: CampaignConfig,
     folder: Path,
@@ -60,6 +62,8 @@ def write_export(
     ----------
     cells : DataFrame
         As :func:`pvdopt.campaign.standing.export_frame` returns it.
+    derived : mapping of str to mapping of str to Outcome
+        By cell and outcome, what models read that was not measured itself.
     folder : Path
         The campaign's folder, whose campaign file and those it names go along.
 
@@ -79,7 +83,7 @@ def write_export(
         "cells.csv": _to_csv(
             ["id", *cells.columns], ([i, *row] for i, row in zip(cells.index, cells.to_numpy(), strict=True))
         ),
-        "cells.json": _to_json(_describe_cells(state, described)),
+        "cells.json": _to_json(_describe_cells(state, derived, described)),
         "series.csv": _to_csv(_SERIES, series),
         FACTS_FILE: _to_json([{key: getattr(fact, key) for key in _FACT_KEYS} for fact in facts]),
         "data_dictionary.csv": _to_csv(list(described["id"]), (d.values() for d in described.values())),
@@ -153,22 +157,24 @@ def _series_rows(state: LedgerState) -> list[tuple[str, float, float, str]]:
     ]
 
 
-def _describe_cells(state: LedgerState, described: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+def _describe_cells(
+    state: LedgerState, derived: Mapping[str, Mapping[str, Outcome]], described: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
     """Return cells with every quantity as BattINFO states one: a value or its bound, its unit, how it came about."""
 
     def unit(name: str) -> dict[str, str]:
-        found = described.get(name, {}).get("unit", "")
+        found = described.get(name, described.get(f"{name}{DERIVED}", {})).get("unit", "")
         return {"unit_text": found} if found else {}
+
+    def quantity(name: str, o: Outcome, **more: str) -> dict[str, Any]:
+        key = {">=": "min_value", "<=": "max_value"}.get(o.qualifier, "value")
+        found = {key: o.value, **unit(name), **more}
+        found |= {} if o.sd is None else {"standard_deviation": o.sd}
+        return found | ({"is_approximate": True} if o.qualifier == "~" else {})
 
     cells = []
     for cell in state.cells.values():
         settings = {n: {"value": v, **unit(n)} for n, v in cell.settings.items() if v is not None}
-        outcomes = {}
-        for name, o in cell.outcomes.items():
-            key = {">=": "min_value", "<=": "max_value"}.get(o.qualifier, "value")
-            outcomes[name] = {key: o.value, **unit(name), "co_type": "Measured"}
-            outcomes[name] |= {} if o.sd is None else {"standard_deviation": o.sd}
-            outcomes[name] |= {"is_approximate": True} if o.qualifier == "~" else {}
         predicted = {
             name: {"typical_value": p["median"], "min_value": p["low"], "max_value": p["high"], **unit(name)}
             for name, p in cell.predicted.items()
@@ -181,7 +187,8 @@ def _describe_cells(state: LedgerState, described: Mapping[str, Mapping[str, str
                 "run": cell.run,
                 "sample": cell.sample,
                 "settings": settings,
-                "outcomes": outcomes,
+                "outcomes": {name: quantity(name, o, co_type="Measured") for name, o in cell.outcomes.items()},
+                "derived": {name: quantity(name, o) for name, o in derived.get(cell.id, {}).items()},
                 "predicted": predicted,
             }
         )

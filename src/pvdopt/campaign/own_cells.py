@@ -79,6 +79,10 @@ class OwnCells:
                 found[name] = Outcome(stated.value * factor, stated.qualifier, sd)
         return found
 
+    def derived(self, cell: CellState) -> dict[str, Outcome]:
+        """Return what models read of a cell that was not measured itself, since it follows from another outcome."""
+        return {name: o for name, o in self.outcomes(cell).items() if name not in cell.outcomes}
+
     def _with_thickness_error(self, cell: CellState, stated: Outcome, sd: float | None, factor: float) -> float | None:
         """Return the deviation of a capacity per thickness, where it was said how well the thickness is known."""
         error = cell.settings.get(ERRORS["thickness_um"])

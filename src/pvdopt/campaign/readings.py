@@ -150,4 +150,5 @@ class CampaignReadings(CampaignBasis):
         ledger = self._writer("export")
         own = self.own_cells()
         home = self.folder or Path()
-        return write_export(Path(folder), export_frame(own), own.state, ledger.facts(), self.config, home)
+        derived = {cell.id: own.derived(cell) for cell in own.state.cells.values()}
+        return write_export(Path(folder), export_frame(own), own.state, derived, ledger.facts(), self.config, home)

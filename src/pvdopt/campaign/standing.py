@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pvdopt.campaign.data_dictionary import DERIVED
 from pvdopt.campaign.own_cells import OwnCells, lab_levels
 from pvdopt.campaign.standing_reports import Best, BestCell, Budget, LabStanding, PendingCell, ResultCell, Status
 from pvdopt.ledger.state import CellState
-from pvdopt.objectives import Objective
+from pvdopt.objectives import OUTCOME_UNITS, Objective
 
 if TYPE_CHECKING:
     from pvdopt.campaign.beliefs import Beliefs
@@ -284,9 +285,19 @@ def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
 
 
 def export_frame(own: OwnCells) -> pd.DataFrame:
-    """Return all cells with settings, outcomes, status, and what was predicted when they were proposed."""
+    """Return all cells with settings, outcomes, status, and what was predicted when they were proposed.
+
+    What models read in an outcome that was not measured itself, since it follows from another one and the thickness as
+    made, stands in columns of its own: ``capacity_derived`` beside ``capacity``.
+    """
     frame = own.state.frame()
     cells = list(own.state.cells.values())
+    for name in OUTCOME_UNITS:
+        derived = [own.derived(cell).get(name) for cell in cells]
+        if any(derived):
+            frame[f"{name}{DERIVED}"] = [None if o is None else o.value for o in derived]
+            frame[f"{name}{DERIVED}_sd"] = [None if o is None else o.sd for o in derived]
+            frame[f"{name}{DERIVED}_qualifier"] = [None if o is None else o.qualifier for o in derived]
     frame["status"] = [own.status(c) for c in cells]
     outcomes = dict.fromkeys(name for c in cells for name in c.predicted)
     for name in outcomes:
