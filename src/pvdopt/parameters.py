@@ -38,6 +38,10 @@ class _Parameter:
         """The parent's choices under which this parameter applies."""
         return tuple(next(iter(self.when.values()))) if self.when else ()
 
+    def condition_text(self) -> str:
+        """Return in words when it applies, nothing if always."""
+        return f"only with {self.parent} {' or '.join(self.parent_choices)}" if self.when else ""
+
 
 @dataclass(frozen=True)
 class _Number(_Parameter):

@@ -103,6 +103,18 @@ def show(value: object, unit: str | None = "", digits: int = 4) -> str:
     return f"{text} {unit}" if unit and unit != "1" else text
 
 
+def show_measured(value: object, qualifier: str | None, unit: str | None = "", digits: int = 4) -> str:
+    """Return a measured value; of a bound, or a rough value, with its sign.
+
+    Examples
+    --------
+    >>> show_measured(0.92, ">="), show_measured(26.3, "=", "uAh"), show_measured(0.9, None), show_measured(None, ">=")
+    ('>=0.92', '26.3 uAh', '0.9', '-')
+    """
+    sign = "" if qualifier in (None, "=") or is_nothing(qualifier) or is_nothing(value) else qualifier
+    return f"{sign}{show(value, unit, digits)}"
+
+
 def show_interval(low: float | None, high: float | None) -> str:
     """Return an interval with no more decimals than its width deserves.
 

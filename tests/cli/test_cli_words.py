@@ -52,3 +52,41 @@ def test_each_count_of_cells_says_what_it_counts(lab: Any) -> None:
     assert "3 own cells measured, fewer than 8: whether intervals are wide enough here is not tested yet." in said
     assert "Go on: 3 measured cells are too few to advise a stop (12 are needed)" in said
     assert "the next batch as a whole is expected to gain" in said
+
+
+def test_a_bound_keeps_its_sign_wherever_it_is_shown(lab: Any) -> None:
+    # P002's retention is a bound, and the best; so it is on both fronts.
+    measured, believed = lab("pareto", FOLDER, "--measured").out, lab("pareto", FOLDER).out
+    assert re.search(r"^retention at 100 cycles +.*>=0\.93", measured, re.M)
+    assert re.search(r"^  measured +.*>=0\.93", believed, re.M)
+    frame = lab("pareto", FOLDER, "--measured", "--csv").out.splitlines()
+    names, rows = frame[0].split(","), [line.split(",") for line in frame[1:]]
+    assert {row[0]: row[names.index("retention_qualifier")] for row in rows}["C002"] == ">="
+    best = lab("best", FOLDER).out
+    assert re.search(r"^retention +>=0\.93 +C002", best, re.M)
+    assert "C002 measured >=0.93" in one_line(best)
+    assert "retention >=0.93" in one_line(lab("explain", FOLDER, "C001").out)
+    assert lab("report", FOLDER).code == 0
+    page = Path(FOLDER, "report.html").read_text(encoding="utf-8")
+    assert "at least 0.93 is the highest retention (C002)" in page
+    assert re.search(r"C002, measured[^<]*</th><td>[^<]*</td><td>≥ 0\.93<", page)
+    # The figure on top, and the table of the best.
+    assert page.count("<dd>≥ 0.93") == 1
+    assert len(re.findall(r'<td class="number">≥ 0\.93 <span class="unit"', page)) == 1
+
+
+def test_a_dash_and_a_slice_that_is_not_there_are_explained(lab: Any) -> None:
+    plain = ["bias_kind=none", "anneal_kind=furnace", "anneal_temperature_c=650", "thickness_um=1", "electrolyte=Lipon"]
+    told = "-: does not apply (bias_v only with bias_kind rf)"
+    assert told in lab("predict", FOLDER, *plain).out
+    assert "does not apply" not in lab("pareto", FOLDER).out, "all settings apply in these cells"
+    explained = lab("explain", FOLDER, *plain).out
+    assert "Not varied, since it does not apply here: bias_v (only with bias_kind rf)" in explained
+    assert "bias_v varied" not in explained
+
+
+def test_what_was_said_of_a_proposal_is_told_as_of_then(lab: Any) -> None:
+    assert lab("suggest", FOLDER, "-n", 1).code == 0
+    done = one_line(lab("explain", FOLDER, "P001").out)
+    assert "When it was proposed: " in done
+    assert "Considered when it was proposed, as predicted then, and why it came second" in done

@@ -11,10 +11,11 @@ import pytest
 from campaigns import make_lco, propose
 from pvdopt.campaign import Campaign
 from pvdopt.report import Report, build_report
+from pvdopt.report.content import Quantity
 from pvdopt.report.figures import draw_charts
 from pvdopt.report.front_chart import _staircase
-from pvdopt.report.learned import calibrate
-from pvdopt.report.track_charts import say_uncalibrated
+from pvdopt.report.learned import _hypervolumes, calibrate
+from pvdopt.report.track_charts import NOT_TOLD, _progress_chart, say_uncalibrated
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +137,19 @@ def test_a_campaign_without_cells_is_reported_too(tmp_path: object) -> None:
         report = build_report(campaign)
     assert report.headline == "No cell has results yet."
     assert draw_charts(report) == {}
+
+
+def test_a_hypervolume_of_nothing_says_why() -> None:
+    words = {n: Quantity(n, n, u) for n, u in (("capacity", "uAh/cm2/um"), ("retention", "1"))}
+    random = np.full((10, 2, 2), 2.0)
+    above = {"capacity": 6.15, "retention": 0.751}
+    found = _hypervolumes(["P001", "P002"], np.array([[0.5, 0.5], [2.0, 0.1]]), random, np.ones(2), above)
+    assert found.values == [0.0, 0.0]
+    chart = _progress_chart(found, Quantity("hypervolume", "balance", found.unit), words, is_all=True)
+    assert "above the campaign's reference point (capacity 6.15 µAh cm⁻² µm⁻¹, retention 0.751)" in chart.note
+    assert "0 until a cell exceeds that point in every goal" in chart.note
+    # A share of nothing is no measure of random recipes.
+    assert [row[2:] for row in chart.rows] == [("0 % of today's", NOT_TOLD)] * 2
+    assert "random" not in chart.note
+    some = _hypervolumes(["P001"], np.array([[2.0, 3.0]]), random[:, :1], np.ones(2), above)
+    assert (some.values, some.random[0][0]) == ([100.0], 50.0)

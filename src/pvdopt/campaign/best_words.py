@@ -10,7 +10,7 @@ import pandas as pd
 from pvdopt.campaign.standing_reports import BestCell
 from pvdopt.objectives import Objective
 from pvdopt.surrogates.base import Prediction
-from pvdopt.wording import show, show_interval, spell
+from pvdopt.wording import show, show_interval, show_measured, spell
 
 #: Share of a cell's scatter below which two recipes are called as good as each other.
 CLOSE = 0.25
@@ -55,7 +55,7 @@ def _say(objective: Objective, cell: BestCell, other: BestCell, frame: pd.DataFr
     place = list(frame.index).index(cell.id)
     median, low, high = (float(frame[column].iloc[place]) for column in (name, f"{name}_low", f"{name}_high"))
     scatter = cell_scatter(prediction, place)
-    value, expected = show(cell.value, digits=3), show(median, unit, digits=3)
+    value, expected = show_measured(cell.value, cell.qualifier, digits=3), show(median, unit, digits=3)
     within = f"80 % of further cells within {show_interval(low, high)}"
     start = f"{spell(name)}: {cell.id} measured {value}, and its recipe is believed to give {expected} ({within})"
     by_luck = f"single cells scatter by about {show(scatter, unit, digits=2)}"

@@ -24,6 +24,7 @@ from pvdopt.explain import NearCell
 from pvdopt.ledger.values import Scalar, unknown_cell
 from pvdopt.parameters import Categorical
 from pvdopt.usability import squared_differences
+from pvdopt.wording import show_measured
 
 #: Own cells shown as near.
 N_NEAR_OWN = 3
@@ -74,6 +75,8 @@ class Explanation:
         What each setting that differs adds (Shapley values of the predicted medians); they sum to the difference.
     slices : mapping of str to list of SliceRow
         Each setting varied alone.
+    not_varied : mapping of str to str
+        Settings that do not apply in the recipe, and so have no slice: when they would, in words.
     near, near_own : list of NearCell
     alternatives : list of mapping
         What was considered with the proposal and came next, see :func:`pvdopt.choice.alternatives.find_alternatives`.
@@ -90,6 +93,7 @@ class Explanation:
     shares: Mapping[str, Shares]
     contributions: list[Contribution]
     slices: Mapping[str, list[SliceRow]]
+    not_varied: Mapping[str, str]
     near: list[NearCell]
     near_own: list[NearCell]
     purpose: str | None
@@ -129,6 +133,7 @@ def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against:
         shares=shares,
         contributions=contributions(space, recipe, baseline, lambda frame: _medians(beliefs, frame)),
         slices=_slices(beliefs, own, recipe, baseline),
+        not_varied={p.name: p.condition_text() for p in space.parameters if p.when and recipe[p.name] is None},
         near=leans_on[0],
         near_own=_near_own(own, beliefs, recipes),
         purpose=None if cell is None else cell.purpose,
@@ -271,7 +276,7 @@ def _sum_up(beliefs: Beliefs, cell: pd.Series) -> str:
         unit = "" if declared is None or declared.unit in ("", "1") else f" {declared.unit}"
         parts.append(f"{value:.4g}{unit}" if isinstance(value, float) else str(value))
     outcomes = [
-        f"{o.name} {cell[o.name]:.4g}{'' if o.unit in (None, '', '1') else f' {o.unit}'}"
+        f"{o.name} {show_measured(cell[o.name], cell.get(f'{o.name}_qualifier'), o.unit)}"
         for o in beliefs.objectives
         if pd.notna(cell[o.name])
     ]

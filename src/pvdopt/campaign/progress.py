@@ -31,14 +31,19 @@ class Progressed:
     best: float | None
 
 
+def kept_reference(own: OwnCells) -> dict[str, float] | None:
+    """Return the reference point that the campaign's first proposals fixed, by goal; None before them."""
+    told = (c.proposal.get("reference") for c in own.state.cells.values())
+    return next((r for r in told if isinstance(r, dict)), None)
+
+
 def progress_curve(own: OwnCells) -> list[Progressed]:
     """Return where the campaign stood after each cell with results."""
     # Loads scipy, which nobody waits for at the prompt.
     from pvdopt.choice.acquisition import hypervolume
 
     goals = [o for o in own.objectives if not o.is_constraint]
-    told = (c.proposal.get("reference") for c in own.state.cells.values())
-    reference = next((r for r in told if isinstance(r, dict)), None)
+    reference = kept_reference(own)
     done = [c for c in own.counting() if c.outcome_class != "lab_error"]
     done.sort(key=lambda c: max(c.times.get(kind, "") for kind in ("executed", "measured", "failed", "corrected")))
     points: list[list[float]] = []

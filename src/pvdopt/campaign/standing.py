@@ -106,7 +106,7 @@ def _pending(own: OwnCells, cell: CellState) -> PendingCell:
 def measured_recipes(own: OwnCells) -> pd.DataFrame:
     """Return usable cells with an outcome whose recipe may be made: settable settings and measured objectives.
 
-    Indexed by id; an objective not measured yet is NaN.
+    Indexed by id; an objective not measured yet is NaN. ``<outcome>_qualifier`` says what is only a bound.
     """
     observed = own.observed()
     names = [o.name for o in own.objectives]
@@ -117,7 +117,11 @@ def measured_recipes(own: OwnCells) -> pd.DataFrame:
     recipes = own.space.snap(observed[list(own.space.names)])
     usable = observed["outcome_class"].isin(["ok"]) & observed[names].notna().any(axis=1)
     kept = np.asarray(usable, dtype=bool) & own.space.is_allowed(recipes)
-    return pd.concat([recipes, observed[names]], axis=1)[kept]
+    return pd.concat([recipes, observed[[*names, *_qualifiers(own)]]], axis=1)[kept]
+
+
+def _qualifiers(own: OwnCells) -> list[str]:
+    return [f"{o.name}_qualifier" for o in own.objectives]
 
 
 def _say_left_out(own: OwnCells, measured: pd.DataFrame) -> list[str]:
@@ -235,6 +239,7 @@ def _best_of(own: OwnCells, frame: pd.DataFrame, *, has_interval: bool, is_own: 
                 unit=o.unit or "",
                 recipe={n: plain[n] for n in own.space.names},
                 outcomes={p.name: float(row[p.name]) for p in own.objectives if plain[p.name] is not None},
+                qualifier=str(plain.get(f"{o.name}_qualifier") or "="),
             )
         )
     return found
@@ -259,8 +264,9 @@ def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by id: parameters, objectives and, where medians are compared, ``<outcome>_low``, ``<outcome>_high``
-        and ``<outcome>_measured``. Of cells of one recipe the first stands for all.
+        Indexed by id: parameters, objectives and ``<outcome>_qualifier`` of what was measured (``>=`` of a bound);
+        where medians are compared ``<outcome>_low``, ``<outcome>_high``, ``<outcome>_measured`` and
+        ``<outcome>_measured_qualifier``. Of cells of one recipe the first stands for all.
     """
     from pvdopt.choice.acquisition import is_non_dominated
 
@@ -271,7 +277,8 @@ def pareto(own: OwnCells, beliefs: Beliefs | None) -> pd.DataFrame:
 
         names = [o.name for o in own.objectives]
         believed = describe(beliefs, frame).drop(columns="usable_chance")
-        frame = believed.join(frame[names].add_suffix("_measured"))
+        measured = frame[names].add_suffix("_measured")
+        frame = believed.join(measured.assign(**{f"{n}_measured_qualifier": frame[f"{n}_qualifier"] for n in names}))
         frame = frame[~pd.Series(own.space.keys(frame), dtype=object).duplicated().to_numpy()]
     frame = frame[frame[[o.name for o in goals]].notna().all(axis=1)]
     frame = frame[meets_thresholds(frame, own.objectives)]

@@ -154,7 +154,13 @@ class Status:
 
 @dataclass(frozen=True)
 class BestCell:
-    """The best recipe in one respect; ``low`` and ``high`` are None for a measured value."""
+    """The best recipe in one respect; ``low`` and ``high`` are None for a measured value.
+
+    Attributes
+    ----------
+    qualifier : str
+        ``>=`` or ``<=`` where the measured value is only a bound, ``~`` where it is rough, else ``=``.
+    """
 
     id: str
     outcome: str
@@ -164,6 +170,7 @@ class BestCell:
     unit: str
     recipe: Mapping[str, Any]
     outcomes: Mapping[str, float]
+    qualifier: str = "="
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ def find_alternatives(search: Search, gain: Gain, plan: RunPlan | None) -> list[
     -------
     list of dict
         ``recipe``; ``predicted`` medians by outcome; ``gain`` once the batch is made, times the chances;
-        ``usable_chance``; ``meets`` (chance that the thresholds are met); ``hours`` it would add; ``why`` it came
-        second, in words.
+        ``usable_chance``; ``meets`` (chance that the recipe meets the thresholds once the scatter of single cells is
+        taken out, by which recipes are told apart; a proposal's reason tells the chance of a cell); ``hours`` it would
+        add; ``why`` it came second, in words.
     """
     chosen = [choice for choice in search.choices if choice.gain is not None and choice.rival is None]
     if search.considered is None or not chosen:
@@ -82,7 +83,10 @@ def _figures(search: Search, gain: Gain, plan: RunPlan | None, recipes: pd.DataF
 
 def _say_why(told: dict[str, float], last: dict[str, float]) -> str:
     """Return what an alternative lacks most against the recipe of the batch that gains least."""
-    chances = {"usable_chance": "a usable cell is less likely", "meets": "the thresholds are less likely to be met"}
+    chances = {
+        "usable_chance": "a usable cell is less likely",
+        "meets": "its recipe, the scatter of single cells taken out, is less likely to meet the thresholds",
+    }
     lacks = {name: np.log(max(last[name], 1e-12) / max(told[name], 1e-12)) for name in chances}
     # What is left of the gain once the chances are taken out of it.
     lacks["gain"] = np.log(max(last["gain"], 1e-300) / max(told["gain"], 1e-300)) - sum(lacks.values())
@@ -90,7 +94,7 @@ def _say_why(told: dict[str, float], last: dict[str, float]) -> str:
         lacks["hours"] = np.log(max(told["hours"], 0.1) / max(last["hours"], 0.1))
     most = max(lacks, key=lambda name: lacks[name])
     if most in chances:
-        return f"{chances[most]} ({told[most]:.0%} against {last[most]:.0%})"
+        return f"{chances[most]} ({told[most]:.0%} against {last[most]:.0%} of the least gainful one chosen)"
     if most == "hours":
         return f"it would add {told['hours']:.3g} h, with the runs it opens"
     share = told["gain"] / last["gain"] if last["gain"] > 0 else 0.0

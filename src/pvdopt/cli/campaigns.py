@@ -77,7 +77,7 @@ def best(
         cells = [(by, c) for by, listed in kinds.items() for c in listed]
         rows = [{**output.to_plain(c), **c.recipe, "by": by} for by, c in cells]
         names = list(dict.fromkeys(name for _, c in cells for name in c.recipe))
-        output.print_csv(rows, ["by", "outcome", "id", "value", "low", "high", "unit", *names])
+        output.print_csv(rows, ["by", "outcome", "id", "value", "qualifier", "low", "high", "unit", *names])
     else:
         _print_best("measured", found.measured)
         _print_best("believed", found.believed)
@@ -248,10 +248,7 @@ def _budget_left(budget: Budget) -> str:
 
 
 def _result_row(cell: Any) -> list[str]:
-    values = [
-        f"{name} {'' if o.qualifier in (None, '=') else o.qualifier}{output.show(o.value)}"
-        for name, o in cell.outcomes.items()
-    ]
+    values = [f"{name} {output.show_measured(o.value, o.qualifier)}" for name, o in cell.outcomes.items()]
     word = cell.outcome_class if cell.outcome_class not in (None, "ok") else cell.status
     return [cell.id, word, _day(cell.time), ", ".join(values) or output.NOTHING]
 
@@ -265,7 +262,7 @@ def _print_best(by: str, cells: Sequence[BestCell]) -> None:
         span = "" if cell.low is None else f" ({output.show_interval(cell.low, cell.high)})"
         digits = 4 if cell.low is None else 3
         unit = "" if cell.unit in ("", "1") else f" {cell.unit}"
-        value = f"{output.show(cell.value, digits=digits)}{span}{unit}"
+        value = f"{output.show_measured(cell.value, cell.qualifier, digits=digits)}{span}{unit}"
         rows.append([cell.outcome, value, cell.id, _recipe(cell.recipe)])
     output.print_table(["", "", "cell", "recipe"], rows)
 

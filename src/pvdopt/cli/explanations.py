@@ -76,7 +76,7 @@ def _print_explanation(found: Explanation) -> None:
     )
     output.print_items([("", settings)], indent=1)
     if found.reason:
-        output.print_items([("", found.reason)], indent=1)
+        output.print_items([("", f"When it was proposed: {found.reason}")], indent=1)
     rows = [
         [outcome_label(found, name), output.show(e.median, digits=3), output.show_interval(e.low, e.high)]
         for name, e in found.expected.items()
@@ -89,6 +89,9 @@ def _print_explanation(found: Explanation) -> None:
     _print_contributions(found)
     for name, places in found.slices.items():
         _print_slice(found, name, places)
+    if found.not_varied:
+        absent = "; ".join(f"{name} ({when})" for name, when in found.not_varied.items())
+        output.print_line(f"\nNot varied, since it does not apply here: {absent}")
     for title, near in (("Nearest own cells", found.near_own), ("Nearest reported cells", found.near)):
         if near:
             output.print_line(f"\n{title} (1: alike in all)", style="bold")
@@ -102,7 +105,8 @@ def _print_explanation(found: Explanation) -> None:
 def _print_alternatives(found: Explanation) -> None:
     if not found.alternatives:
         return
-    output.print_line("\nConsidered with it, and why it came second", style="bold")
+    title = "\nConsidered when it was proposed, as predicted then, and why it came second"
+    output.print_line(title, style="bold")
     items = []
     for other in found.alternatives:
         recipe = ", ".join(output.show(v, unit_of(n)) for n, v in other["recipe"].items() if not output.is_nothing(v))

@@ -24,6 +24,7 @@ from pvdopt.wording import count as count
 from pvdopt.wording import is_nothing as is_nothing
 from pvdopt.wording import show as show
 from pvdopt.wording import show_interval as show_interval
+from pvdopt.wording import show_measured as show_measured
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -139,6 +139,7 @@ def print_recipes(campaign: Campaign, frame: pd.DataFrame) -> None:
     if rows:
         lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows)]
         output.print_across(["", *(str(row["id"]) for row in rows)], lines)
+        _print_absent(campaign, rows)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------
@@ -235,6 +236,7 @@ def _print_cells(
         near = [" ".join(f"[{numbers[cell.id]}]" for cell in near) for near in basis.leans_on]
         lines.append(["leans on", *near])
     output.print_across(["", *labels], lines, n_labels=1)
+    _print_absent(campaign, rows)
     if fixed:
         output.print_line("\nThe same in all", style="bold")
         held = (f"{name} {output.show(value, unit_of(name))}" for name, value in fixed.items())
@@ -257,14 +259,24 @@ def _recipe_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Iter
             yield [name, *(output.show(row.get(name)) for row in rows)]
 
 
+def _print_absent(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Say what a dash among the settings means: a setting that does not apply."""
+    absent = [p for p in campaign.space.parameters if p.when and any(output.is_nothing(row[p.name]) for row in rows)]
+    if absent:
+        told = "; ".join(f"{p.name} {p.condition_text()}" for p in absent)
+        output.print_line(f"\n{output.NOTHING}: does not apply ({told})")
+
+
 def _outcome_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     for objective in campaign.objectives:
         name = objective.name
-        yield [_label(campaign, objective), *(output.show(row[name], digits=3) for row in rows)]
+        values = (output.show_measured(row[name], row.get(f"{name}_qualifier"), digits=3) for row in rows)
+        yield [_label(campaign, objective), *values]
         if any(f"{name}_low" in row for row in rows):
             yield ["  80 % within", *(output.show_interval(row[f"{name}_low"], row[f"{name}_high"]) for row in rows)]
         if any(not output.is_nothing(row.get(f"{name}_measured")) for row in rows):
-            yield ["  measured", *(output.show(row[f"{name}_measured"]) for row in rows)]
+            told = ((row[f"{name}_measured"], row.get(f"{name}_measured_qualifier")) for row in rows)
+            yield ["  measured", *(output.show_measured(*each) for each in told)]
     if any(not output.is_nothing(row.get("usable_chance")) for row in rows):
         yield ["usable chance", *(output.show(row["usable_chance"], digits=2) for row in rows)]
     for run in campaign.config.runs():

@@ -212,6 +212,18 @@ def _print_report(campaign: Campaign, report: LoopReport) -> None:
         output.print_table(
             ["cells", *(str(step.n) for step in shown)], [["", *(output.show(step.best, digits=4) for step in shown)]]
         )
+        if len(goals) > 1:
+            output.print_line(_say_reference(campaign))
+
+
+def _say_reference(campaign: Campaign) -> str:
+    """Say above which point the hypervolume counts, and so why it may be 0."""
+    from pvdopt.campaign.progress import kept_reference
+
+    units = {o.name: o.unit for o in campaign.objectives}
+    point = kept_reference(campaign.own_cells()) or {}
+    told = ", ".join(f"{name} {output.show(value, units[name], digits=3)}" for name, value in point.items())
+    return f"counted above the reference point {told}: 0 until a cell exceeds it in every goal"
 
 
 def _say_how_it_ended(report: LoopReport) -> None:

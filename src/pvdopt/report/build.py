@@ -107,7 +107,8 @@ def _headline(standing: Status, found: Best, front: Front, own: OwnCells) -> str
     bests = []
     for cell in found.measured:
         end = "highest" if own_sign(own, cell.outcome) > 0 else "lowest"
-        value = show(cell.value, print_unit(cell.unit), digits=3)
+        bound = {">=": "at least ", "<=": "at most "}.get(cell.qualifier, "")
+        value = f"{bound}{show(cell.value, print_unit(cell.unit), digits=3)}"
         bests.append(f"{value} is the {end} {spell(cell.outcome)} ({cell.id})")
     if bests:
         parts.append(f"Measured so far: {', '.join(bests)}.")

@@ -131,7 +131,9 @@ class Progress:
     values : list of float or None
         Best after each; None until something counts.
     random : list of Span
-        The model's estimate for as many random allowed recipes; empty where nothing can be estimated.
+        The model's estimate for as many random allowed recipes; not finite where too few of them have anything.
+    above : mapping of str to float
+        Of a hypervolume the reference point, above which it counts: by goal.
     """
 
     what: str
@@ -139,6 +141,7 @@ class Progress:
     cells: list[str]
     values: list[float | None]
     random: list[Span]
+    above: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pvdopt.ledger.values import Outcome
 from pvdopt.report.charts import Chart, Line, Point, Points, linear_axis
 from pvdopt.report.content import Believed, CellView, Goal, Report
-from pvdopt.report.words import say_outcome, say_recipe, say_span, title_of
+from pvdopt.report.words import SIGNS, say_outcome, say_recipe, say_span, title_of
 from pvdopt.wording import show
 
 
@@ -36,7 +37,10 @@ def draw_fronts(report: Report) -> Iterator[Chart]:
     ]
     xs = [v for layer in layers if isinstance(layer, Points) for p in layer.points for v in (p.x, *(p.x_span or ()))]
     ys = [v for layer in layers if isinstance(layer, Points) for p in layer.points for v in (p.y, *(p.y_span or ()))]
-    rows: list[tuple[str, ...]] = [(p.tip[0], show(p.x, digits=3), show(p.y, digits=3)) for p in (*own, *early)]
+    rows: list[tuple[str, ...]] = [
+        (f"{c.id}, measured{_word(c, c.id in on_front)}", *(_say_measured(c.outcomes[q.name]) for q in (x, y)))
+        for c in sorted(measured, key=lambda c: c.is_early)
+    ]
     rows += [("predicted front", say_span(b.spans[x.name], x), say_span(b.spans[y.name], y)) for b in predicted]
     yield Chart(
         "front",
@@ -52,10 +56,18 @@ def draw_fronts(report: Report) -> Iterator[Chart]:
     )
 
 
+def _word(cell: CellView, is_on_front: bool) -> str:
+    return ", read early" if cell.is_early else ", on the front" if is_on_front else ""
+
+
+def _say_measured(outcome: Outcome) -> str:
+    return SIGNS[outcome.qualifier] + show(outcome.value, digits=3)
+
+
 def _measured_point(cell: CellView, gx: Goal, gy: Goal, report: Report, is_on_front: bool) -> Point:
     x, y = gx.quantity, gy.quantity
     a, b = cell.outcomes[x.name], cell.outcomes[y.name]
-    word = ", on the front" if is_on_front else ", read early" if cell.is_early else ""
+    word = _word(cell, is_on_front)
     return Point(
         a.value,
         b.value,

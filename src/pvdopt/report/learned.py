@@ -124,7 +124,8 @@ def follow_progress(own: OwnCells, beliefs: Beliefs, reference: Mapping[str, flo
     found = []
     if len(goals) == 2:
         point = np.array([o.sign * reference[o.name] for o in goals])
-        found.append(_hypervolumes(ids, rows, random, point))
+        above = {o.name: float(reference[o.name]) for o in goals}
+        found.append(_hypervolumes(ids, rows, random, point, above))
     for j, goal in enumerate(goals):
         best = _running_max(rows[None, :, j])[0]
         values = [None if v == -np.inf else float(goal.sign * v) for v in best]
@@ -177,7 +178,7 @@ def _spread(curves: Array, sign: float = 1.0) -> list[Span]:
     return spans
 
 
-def _hypervolumes(ids: list[str], rows: Array, random: Array, reference: Array) -> Progress:
+def _hypervolumes(ids: list[str], rows: Array, random: Array, reference: Array, above: Mapping[str, float]) -> Progress:
     def grow(points: Array) -> list[float]:
         return [
             hypervolume(seen[~np.isnan(seen).any(axis=1)], reference)
@@ -185,10 +186,14 @@ def _hypervolumes(ids: list[str], rows: Array, random: Array, reference: Array) 
         ]
 
     own = grow(rows)
-    today = own[-1] or 1.0
+    if not own[-1] > 0:
+        # A share of nothing says nothing, and random recipes have nothing to be compared with.
+        nothing = (float("nan"), float("nan"), float("nan"))
+        return Progress("hypervolume", "% of today's", ids, [0.0] * len(own), [nothing] * len(own), above)
+    today = own[-1]
     curves = np.array([grow(points) for points in random])
     values: list[float | None] = [100.0 * v / today for v in own]
-    return Progress("hypervolume", "% of today's", ids, values, _spread(100.0 * curves / today))
+    return Progress("hypervolume", "% of today's", ids, values, _spread(100.0 * curves / today), above)
 
 
 # -- slices --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from pvdopt.report.content import CellView, Goal, Quantity, Report, Span
 from pvdopt.report.figures import draw_charts
 from pvdopt.report.svg import draw_key, draw_svg
 from pvdopt.report.track_charts import say_uncalibrated
-from pvdopt.report.words import say_outcome, say_recipe, say_value, title_of
+from pvdopt.report.words import SIGNS, say_outcome, say_recipe, say_value, title_of
 from pvdopt.wording import is_nothing, print_unit, print_units, show, show_interval, spell
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _environment() -> Environment:
         "recipe": say_recipe,
         "words": spell,
         "added": lambda v: show(v) if is_nothing(v) else f"{v:+.2g}".replace("-", "−"),
+        "sign": lambda qualifier: SIGNS[qualifier],
         "span": _say_interval,
         "place": _place_on_scale,
         "sort_key": _sort_key,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pvdopt.report.charts import CLASSES, MARKERS, Axis, Band, Chart, Layer, Line, Point, Points, linear_axis
 from pvdopt.report.content import Progress, Quantity, Report
-from pvdopt.report.words import say_span, say_value, title_of
+from pvdopt.report.words import SIGNS, say_span, say_value, title_of
 from pvdopt.wording import count, show_interval
 
 #: Results of an outcome from which it is drawn how often intervals held them; of fewer, chance alone would show.
 LEAST_CALIBRATED = 5
+#: Stands where too few random campaigns have anything that counts for a median and an interval of them.
+NOT_TOLD = "not told"
+#: Stands where nothing counts yet.
+NONE_YET = "none yet"
 
 
 def draw_progress(report: Report) -> Iterator[Chart]:
@@ -19,31 +23,52 @@ def draw_progress(report: Report) -> Iterator[Chart]:
     words = {g.quantity.name: g.quantity for g in report.goals}
     for progress in report.progress:
         quantity = words.get(progress.what, Quantity(progress.what, "balance of the goals reached", progress.unit))
-        yield _progress_chart(progress, quantity, is_all=progress.what == "hypervolume")
+        yield _progress_chart(progress, quantity, words, is_all=progress.what == "hypervolume")
 
 
-def _progress_chart(progress: Progress, quantity: Quantity, is_all: bool) -> Chart:
+def _say_point(progress: Progress, words: Mapping[str, Quantity]) -> str:
+    return ", ".join(f"{words[name].words} {say_value(value, words[name])}" for name, value in progress.above.items())
+
+
+def _progress_chart(progress: Progress, quantity: Quantity, words: Mapping[str, Quantity], *, is_all: bool) -> Chart:
     ns = list(range(1, len(progress.cells) + 1))
     known = [(n, v, i) for n, v, i in zip(ns, progress.values, progress.cells, strict=True) if v is not None]
     random = [(n, s) for n, s in zip(ns, progress.random, strict=False) if all(math.isfinite(v) for v in s)]
     mine, name = "this campaign, measured", "random recipes: the model's estimate"
     points = tuple(Point(n, v, (f"After {n} ({i})", f"best {say_value(v, quantity)}")) for n, v, i in known)
     at, spans = tuple(float(n) for n, _ in random), [s for _, s in random]
-    layers: tuple[Layer, ...] = (
+    by_chance: tuple[Layer, ...] = (
         Band(name, "random", at, tuple(s[1] for s in spans), tuple(s[2] for s in spans), is_stepped=True),
         Line(name, "random", at, tuple(s[0] for s in spans), is_dashed=True, is_stepped=True),
+    )
+    layers: tuple[Layer, ...] = (
+        *(by_chance if random else ()),
         Line(mine, "own", tuple(p.x for p in points), tuple(p.y for p in points), is_stepped=True),
         Points(mine, "own", points, size=3.5),
     )
     title = "Balance of all goals so far" if is_all else f"Best {quantity.words} so far"
-    note = (
-        "Area under the measured front above the campaign's reference point, as a share of today's. " if is_all else ""
-    ) + (
-        "Dashed, with 80 % of the cases: what as many recipes drawn at random would have reached, by the model's own "
-        "estimate; no experiment backs it."
-    )
+    note = ""
+    if is_all:
+        note = (
+            f"Area under the measured front above the campaign's reference point ({_say_point(progress, words)}), as a "
+            "share of today's; 0 until a cell exceeds that point in every goal and keeps the thresholds. "
+        )
+    elif len(known) < len(ns):
+        note = f'"{NONE_YET}": no cell keeps the thresholds until then. '
+    if random:
+        note += (
+            "Dashed, with 80 % of the cases: what as many recipes drawn at random would have reached, by the model's "
+            "own estimate; no experiment backs it."
+        )
+        if len(random) < len(ns):
+            note += f" It is {NOT_TOLD} while one in ten of them or more has no cell yet that counts."
     rows = tuple(
-        (str(n), i, say_value(v, quantity), say_span(s, quantity) if all(map(math.isfinite, s)) else "-")
+        (
+            str(n),
+            i,
+            NONE_YET if v is None else say_value(v, quantity),
+            say_span(s, quantity) if all(map(math.isfinite, s)) else NOT_TOLD,
+        )
         for n, i, v, s in zip(ns, progress.cells, progress.values, progress.random, strict=True)
     )
     values = [v for _, v, _ in known] + [v for _, s in random for v in s]
@@ -90,7 +115,7 @@ def draw_parity(report: Report) -> Iterator[Chart]:
                     s.median,
                     (
                         f"{s.id}, {name}",
-                        f"measured {'' if s.qualifier == '=' else s.qualifier + ' '}{say_value(s.measured, quantity)}",
+                        f"measured {SIGNS[s.qualifier]}{say_value(s.measured, quantity)}",
                         f"predicted {say_span((s.median, s.low, s.high), quantity)}",
                     ),
                     y_span=(s.low, s.high),
@@ -114,7 +139,7 @@ def draw_parity(report: Report) -> Iterator[Chart]:
             tuple(
                 (
                     s.id,
-                    f"{'' if s.qualifier == '=' else s.qualifier + ' '}{say_value(s.measured, quantity)}",
+                    f"{SIGNS[s.qualifier]}{say_value(s.measured, quantity)}",
                     say_value(s.median, quantity),
                     show_interval(s.low, s.high),
                     {True: "yes", False: "no", None: "open"}[s.is_inside],

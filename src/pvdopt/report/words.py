@@ -8,6 +8,9 @@ from pvdopt.ledger.values import Outcome, Scalar
 from pvdopt.report.content import Quantity, Span
 from pvdopt.wording import is_nothing, print_unit, show, show_interval
 
+#: Before a measured value in a table.
+SIGNS = {"=": "", "~": "≈ ", ">=": "≥ ", "<=": "≤ "}
+
 
 def title_of(quantity: Quantity) -> str:
     """Return a quantity as an axis names it."""
