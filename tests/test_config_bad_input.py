@@ -218,8 +218,8 @@ CHANGED = {
     "unknown-substrate": (
         'substrate = "mica"',
         'substrate = "mikca"',
-        "lab.toml, line 6, fixed.substrate: must be one of Si, SiO2/Si, Pt/Ti/Si, alumina, glass, fused_silica, mica, "
-        "polyimide, PDMS, Al_foil, Cu_foil, stainless_steel, Ti, PET, Pt, got 'mikca'. Did you mean mica?",
+        "lab.toml, line 6, fixed.substrate: must be one of the 15 known, got 'mikca'. Did you mean mica? "
+        "All of them: `pvdopt config names substrate`.",
     ),
     "parent-not-declared": (
         "when = { anneal_kind",

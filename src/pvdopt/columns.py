@@ -59,6 +59,11 @@ class Column:
             return "a number" if self.kind == "number" else "a text"
         return f"in [{self.low:g}, {self.high:g}]{unit}"
 
+    @property
+    def listing(self) -> str:
+        """The command that lists what a category may be."""
+        return f"`pvdopt config names {self.name}`"
+
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split("|") if part)

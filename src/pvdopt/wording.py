@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 #: Stands where a setting does not apply or nothing is known.
 NOTHING = "-"
@@ -31,10 +31,23 @@ _UNIT_ENDS = (
 
 #: How alike two words must be (0 to 1) before one is taken for a slip of the other.
 _ALIKE = 0.75
+#: The same of a word of fewer letters than tell which is meant.
+_ALIKE_SHORT = 0.8
 #: Letters of a word's beginning that tell which word is meant, if only one begins so.
 _TELLING = 4
+#: Of more names than this a message lists only those that may be meant, and where all of them stand.
+_LISTED = 8
+#: Symbols of the elements, and M for a metal of several kinds.
+_SYMBOLS = """
+H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru
+Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At
+Rn Fr Ra Ac Th Pa U M
+"""
+_SYMBOL = re.compile("|".join(sorted(_SYMBOLS.split(), key=len, reverse=True)))
 #: Materials are told apart by single letters: LiFePO4 is no misspelt FePO4.
-_FORMULA = re.compile(r"(?=.*[a-z0-9])(?:[A-Z][a-z]?x?[0-9.]*){2,}")
+_FORMULA = re.compile(rf"(?=.*[a-z0-9])(?:(?:{_SYMBOL.pattern})x?[0-9.]*){{2,}}")
+#: What looks like one, whether or not there are such elements.
+_FORMULA_LIKE = re.compile(r"(?=.*[a-z0-9])(?:[A-Z][a-z]?x?[0-9.]*){2,}")
 
 
 def is_formula(word: str) -> bool:
@@ -44,8 +57,8 @@ def is_formula(word: str) -> bool:
     --------
     >>> [is_formula(word) for word in ("LiNi0.5Mn1.5O4", "LiFe(WO4)2", "LixMnO2", "NMC111")]
     [True, True, True, True]
-    >>> [is_formula(word) for word in ("thickness_um", "THICKNESS", "Lipon", "mica")]
-    [False, False, False, False]
+    >>> [is_formula(word) for word in ("thickness_um", "THICKNESS", "Lipon", "mica", "LiBORN")]
+    [False, False, False, False, False]
     """
     return _FORMULA.fullmatch(word.replace("(", "").replace(")", "")) is not None
 
@@ -54,14 +67,19 @@ def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
     """Return "Did you mean X?" for the likeliest of the known words, or an empty string.
 
     Likely is a word of the same letters, the only one that begins so, or one that is much alike. A formula is only
-    taken for another one where they differ in capitals, or in an O written as a zero.
+    taken for another one where they differ in capitals, or in an O written as a zero; what would be a formula if there
+    were such an element, for one that holds all its other elements.
 
     Examples
     --------
     >>> closest("thicknes", ["thickness_um", "bias_v"]), closest("tep", ["tpe"]), closest("licoO2", ["LiCoO2"])
     ('Did you mean thickness_um?', 'Did you mean tpe?', 'Did you mean LiCoO2?')
-    >>> closest("LiFePO4", ["FePO4", "LiCoPO4"])
+    >>> closest("LiFePO4", ["FePO4", "LiCoPO4"]), closest("LiFeQPO4", ["FePO4", "LiCoPO4"])
+    ('', '')
+    >>> closest("LPO", ["Lipon"])
     ''
+    >>> closest("LiBORN", ["LiBPON", "LiBON", "Lipon"])
+    'Did you mean LiBON?'
     """
     written = str(word)
     folded = {_fold(k): k for k in known}
@@ -69,12 +87,41 @@ def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
         return f"Did you mean {folded[_fold(written)]}?"
     if is_formula(written):
         return ""
+    if _FORMULA_LIKE.fullmatch(written):
+        elements = set(_SYMBOL.findall(written))
+        near = [k for k in folded.values() if is_formula(k) and elements <= set(_SYMBOL.findall(k))]
+        found = difflib.get_close_matches(written, near, n=1, cutoff=alike)
+        return f"Did you mean {found[0]}?" if found else ""
     words = {k.lower(): k for k in folded.values() if not is_formula(k)}
     word = written.lower()
     slips = [k for k in words if sorted(k) == sorted(word)]
     longer = [k for k in words if min(len(word), len(k)) >= _TELLING and (k.startswith(word) or word.startswith(k))]
-    hits = slips or (longer if len(longer) == 1 else difflib.get_close_matches(word, words, n=1, cutoff=alike))
+    # Of an abbreviation too little is left to tell: LPO is no misspelt Lipon.
+    cutoff = alike if len(word) >= _TELLING else max(alike, _ALIKE_SHORT)
+    alikes = difflib.get_close_matches(word, words, n=1, cutoff=cutoff)
+    hits = slips or (longer if len(longer) == 1 else alikes)
     return f"Did you mean {words[hits[0]]}?" if hits else ""
+
+
+def miss_choice(word: object, known: Collection[str], listing: str = "") -> tuple[str, str]:
+    """Return what a word must be that is none of the known ones, and what to do, for a message.
+
+    Parameters
+    ----------
+    listing : str
+        Where all of them are listed: of many names the message then holds only the one that may be meant.
+
+    Examples
+    --------
+    >>> miss_choice("ovn", ["oven", "rta"], "`list`"), miss_choice("x", "abcdefghij", "`list`")
+    (('must be one of oven, rta', 'Did you mean oven?'), ('must be one of a, b, c, d, e, f, g, h, i, j', ''))
+    >>> miss_choice("thicknes", ["thickness_um", *"abcdefghij"], "`list`")
+    ('must be one of the 11 known', 'Did you mean thickness_um? All of them: `list`')
+    """
+    close = closest(word, known)
+    if close and listing and len(known) > _LISTED:
+        return f"must be one of the {len(known)} known", f"{close} All of them: {listing}"
+    return f"must be one of {', '.join(known)}", close
 
 
 def _fold(word: str) -> str:

@@ -170,7 +170,7 @@ def test_a_bad_value_refuses_its_row_with_place_and_range(header: str, fields: s
 
 def test_suggestions_are_made_for_categories() -> None:
     (got,) = refusals("id,cathode\na,licoo2\n")
-    assert got.endswith("got 'licoo2'. Did you mean LiCoO2?")
+    assert got.endswith("got 'licoo2'. Did you mean LiCoO2? All of them: `pvdopt config names cathode`.")
 
 
 @pytest.mark.parametrize("fields", ["bad", "bad,5,6", "bad,5,"])
@@ -232,6 +232,7 @@ def test_closest_word() -> None:
     assert closest("THICKNESS", vocabulary()) == "Did you mean thickness_um?"
     assert closest("qq", vocabulary()) == ""
     assert closest("anneal_temp", vocabulary()) == "Did you mean anneal_temperature_c?"
+    assert closest("LiBORN", vocabulary()["electrolyte"].levels) == "Did you mean LiBON?"
     assert closest("random_forest", ["gaussian_process", "forest", "boosting"]) == ""
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pvdopt.cells import reported_cells
+from pvdopt.config import shipped_config
 
 
 def test_the_list_holds_every_reported_cell(run: Any) -> None:
@@ -121,3 +123,28 @@ def test_a_faulty_config_is_refused_with_all_faults(run: Any, tmp_path: Any) -> 
 
 def test_the_schema_is_json(run: Any) -> None:
     assert json.loads(run("config", "schema").out)["$schema"].startswith("https://json-schema.org")
+
+
+def test_what_a_file_may_name_is_listed(run: Any) -> None:
+    rows = json.loads(run("config", "names", "--json").out)
+    assert {
+        "name": "electrolyte",
+        "may be": "one of 14",
+        "meaning": "electrolyte as named in the electrolytes table",
+    } in rows
+    assert run("config", "names", "electrolyte").out.splitlines()[:3] == ["electrolyte", "Lipon", "Li-rich Lipon"]
+    assert "in [0.005, 50] um" in run("config", "names", "thickness_um").out
+    done = run("config", "names", "thicknes")
+    assert done.code == 3
+    assert "Did you mean thickness_um?" in done.err
+
+
+@pytest.mark.parametrize(("written", "meant"), [("LiBORN", "LiBON"), ("Lipno", "Lipon")])
+def test_a_misspelt_choice_of_many_is_told_the_near_one_and_where_all_are(
+    run: Any, tmp_path: Path, written: str, meant: str
+) -> None:
+    text = shipped_config("lco_lipon").read_text(encoding="utf-8")
+    (tmp_path / "slip.toml").write_text(text.replace('"LiBON"', f'"{written}"'), encoding="utf-8")
+    hint = f"Did you mean {meant}? All of them: `pvdopt config names electrolyte`."
+    assert f"must be one of the 14 known, got '{written}'. {hint}" in run("config", "check", "slip.toml").out
+    assert hint in run("predict", "lco_lipon.toml", f"electrolyte={written}").err

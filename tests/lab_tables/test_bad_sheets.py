@@ -56,7 +56,11 @@ VALUES: dict[str, tuple[str, Any, str]] = {
     "percent": ("retention", 9300, "must lie in [0, 1.5], got 93. Write 0.93 or 93 %."),
     "thin": ("thickness_um", "2 mm", "must lie in [0.005, 50] um, got 2000. Correct or remove it."),
     "sd-of-setting": ("bias_v", "-50 +- 5", "a setting must be one number, got '-50 +- 5'. Write the nearest value."),
-    "category": ("electrolyte", "LIPON", "must be one of Lipon, Li-rich Lipon, LISIPON"),
+    "category": (
+        "electrolyte",
+        "LIPON",
+        "must be one of the 14 known, got 'LIPON'. Did you mean Lipon? All of them: `pvdopt config names electrolyte`",
+    ),
     "class": ("outcome_class", "broken", "must be one of ok, shorted, delaminated, cracked, not_made, lab_error, got"),
     "day": ("made_on", "03/04/2025", "must be a day that leaves no doubt, got '03/04/2025'. Write year-month-day"),
     "no-day": ("made_on", "2025-02-30", "must be a day that leaves no doubt, got '2025-02-30'."),
@@ -337,8 +341,13 @@ def test_nothing_of_a_foreign_sheet_is_guessed(campaign: Campaign, tmp_path: Pat
         "lab.xlsx, sheet 'Sheet', G3: is none of our columns and is not mapped, got 'Person'. "
         'Say what it is (--map "NAME=Person:UNIT"), or that it is not read (--ignore "Person").',
     ]
-    with pytest.raises(DataInvalid, match=r"F4, electrolyte: must be one of Lipon"):
+    with pytest.raises(DataInvalid, match=r"F4, electrolyte: must be one of Lipon.*, got 'LPO'") as caught:
         campaign.import_cells(path, make_mapping((*MAPS, "electrolyte=E"), [], {}, ["Person"], campaign.fields))
+    # Whether a bias applies is not known as long as its kind is missing.
+    assert "id: must name a proposal, or the row must hold a complete recipe: bias_kind, anneal_kind is missing" in str(
+        caught.value
+    )
+    assert "does not apply" not in str(caught.value)
     with pytest.raises(DataInvalid, match=r"must have the column that is mapped, got 'Filmdicke'. Did you mean Film"):
         campaign.import_cells(path, make_mapping(["thickness_um=Filmdicke:nm"], [], {}, [], campaign.fields))
     assert digest(campaign) == before

@@ -26,7 +26,7 @@ from pvdopt.columns import Column, vocabulary
 from pvdopt.errors import DataInvalid, Problem, PvdoptError
 from pvdopt.input_files import read_file
 from pvdopt.materials import cathodes
-from pvdopt.wording import closest
+from pvdopt.wording import closest, miss_choice
 
 #: A plain number in ASCII; ``float`` would also take "nan", "1_000" and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -323,8 +323,10 @@ def _convert(column: Column, text: str, values: dict[str, Any]) -> Problem | Non
         value = float(text)
     must = fault_of(column, value)
     if must is not None:
-        todo = closest(text, column.levels) if column.kind == "category" else ""
-        return Problem(must, text if column.kind == "category" else value, todo or "Correct or remove the row")
+        is_category, todo = column.kind == "category", ""
+        if is_category:
+            must, todo = miss_choice(text, column.levels, column.listing)
+        return Problem(must, text if is_category else value, todo or "Correct or remove the row")
     values[column.name] = value
     return None
 

@@ -105,7 +105,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str | None]] = {
 _GROUPS = {
     "study": (study.group, "Run an optimisation study by itself."),
     "cells": (cells.group, "Tables of cells: list, show, check, import."),
-    "config": (config.group, "Campaign files: check, schema."),
+    "config": (config.group, "Campaign files: check, names, schema."),
     "ledger": (ledger.group, "The record of a campaign: check, backup, restore."),
 }
 

@@ -9,14 +9,21 @@ import typer
 
 from pvdopt.campaign.folder import CONFIG_FILE
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsJson, find_folder, is_config, unit_of
-from pvdopt.errors import ConfigInvalid
+from pvdopt.cli.arguments import AsCsv, AsJson, find_folder, is_config, unit_of
+from pvdopt.errors import ConfigInvalid, DataInvalid, Problem
+from pvdopt.wording import closest
 
 if TYPE_CHECKING:
+    from pvdopt.columns import Column
     from pvdopt.config import CampaignConfig
     from pvdopt.objectives import Objective
 
 group = typer.Typer(no_args_is_help=True)
+
+#: What a campaign file and a table of results may name.
+GROUPS = ("materials", "deposition", "stack", "anneal", "protocol", "outcome")
+#: Choices that a line lists; of a name with more it tells how many.
+N_TOLD = 6
 
 
 @group.command("check")
@@ -68,6 +75,44 @@ def schema() -> None:
     from pvdopt.config import json_schema
 
     output.print_json(json_schema())
+
+
+@group.command("names")
+def list_names(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A setting or outcome: then what it may be.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List settings and outcomes, or what one may be.
+
+    Such as all electrolytes: pvdopt config names electrolyte. A name that is not here may be a setting of your own.
+    """
+    from pvdopt.columns import vocabulary
+
+    form = output.choose_form(as_json, as_csv)
+    known = {n: c for n, c in vocabulary().items() if c.group in GROUPS}
+    if name is None:
+        rows = [{"name": n, "may be": _may_be(c), "meaning": c.meaning} for n, c in known.items()]
+        output.print_rows(rows, ["name", "may be", "meaning"], form, wrap=["may be", "meaning"])
+        return
+    if name not in known:
+        todo = closest(name, known) or "See `pvdopt config names` for all of them"
+        raise DataInvalid(Problem("is no setting or outcome of the vocabulary", name, todo))
+    found = known[name]
+    if found.levels:
+        output.print_rows([{name: level} for level in found.levels], [name], form)
+    else:
+        row = {"name": name, "may be": _may_be(found), "meaning": found.meaning, "basis": found.limits_basis}
+        output.print_rows([row], list(row), form, wrap=["meaning", "basis"])
+
+
+def _may_be(declared: Column) -> str:
+    if len(declared.levels) > N_TOLD:
+        return f"one of {len(declared.levels)}"
+    return declared.range_text()
 
 
 def _print_config(config: CampaignConfig) -> None:

@@ -18,7 +18,7 @@ from pvdopt.objectives import Protocol
 from pvdopt.parameters import TOLERANCE, Categorical, Continuous, Parameter, Stepped
 from pvdopt.unit_symbols import UnknownUnitError, normalise
 from pvdopt.units import convert, parse_quantity, shown_in
-from pvdopt.wording import closest
+from pvdopt.wording import closest, miss_choice
 
 #: Groups of the vocabulary that a recipe is made of.
 _GROUPS = ("materials", "deposition", "stack", "anneal", "protocol")
@@ -127,10 +127,10 @@ def check_level(value: str, declared: Column, key: Key, findings: Findings, desc
         findings.add(key, "must say which one; this stands for what a publication leaves open", value)
     elif value not in declared.levels and not (declared.name == "cathode" and value in described):
         known = _definite(declared.levels)
-        todo = closest(value, known)
+        must, todo = miss_choice(value, known, declared.listing)
         if declared.name == "cathode" and not todo:
             todo = f"Another cathode is described in [materials.cathodes.{quoted(value)}], as own_cathode.toml shows"
-        findings.add(key, f"must be one of {', '.join(known)}", value, todo)
+        findings.add(key, must, value, todo)
 
 
 def quoted(name: str) -> str:

@@ -22,7 +22,7 @@ from pvdopt.ledger.values import Outcome
 from pvdopt.objectives import OUTCOME_UNITS, Objective
 from pvdopt.space import Categorical, SearchSpace
 from pvdopt.units import CANONICAL_UNITS, Measured, parse_quantity
-from pvdopt.wording import closest
+from pvdopt.wording import miss_choice
 
 Role = Literal["id", "setting", "outcome", "label", "replicate_of"]
 Part = Literal["value", "sd", "qualifier"]
@@ -297,8 +297,11 @@ def read_word(declared: Field, raw: object) -> str:
         # Sample 12 is 12 however a spreadsheet keeps it.
         word = str(int(raw))
     if declared.levels and word not in declared.levels:
-        must = f"must be one of {', '.join(declared.levels)}"
-        raise DataInvalid(Problem(must, word, closest(word, declared.levels) or "Correct or remove it"))
+        # A campaign's own choices are fewer than the vocabulary's.
+        is_whole = declared.column is not None and declared.levels == declared.column.levels
+        listing = declared.column.listing if declared.column is not None and is_whole else ""
+        must, todo = miss_choice(word, declared.levels, listing)
+        raise DataInvalid(Problem(must, word, todo or "Correct or remove it"))
     return word
 
 

@@ -80,9 +80,12 @@ def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace, unread: Co
         Names that were stated and could not be read: they are not missing, and what hangs on them is not judged.
     """
     problems = []
+    # Nobody knows yet whether what hangs on these applies.
+    open_ = {p.name for p in space.parameters if settings.get(p.name) is None and applies(space, p.name, settings)}
+    open_ |= set(unread)
     for p in space.parameters:
         value = settings.get(p.name)
-        if p.name in unread or p.parent in unread:
+        if p.name in unread or p.parent in open_:
             continue
         if applies(space, p.name, settings):
             if value is None:
@@ -95,7 +98,7 @@ def find_recipe_gaps(settings: Mapping[str, Any], space: SearchSpace, unread: Co
             problems.append(Problem(must, value, todo, column=p.name))
     stated = {n: v for n, v in settings.items() if not is_empty(v) and n not in space}
     beside = [p for p in misplaced({**settings, **stated}) if p.column not in space]
-    return problems + [p for p in beside if vocabulary()[p.column or ""].parent not in unread]
+    return problems + [p for p in beside if vocabulary()[p.column or ""].parent not in open_]
 
 
 # -- figures -----------------------------------------------------------------------------------------------------
