@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pvdopt.campaign.level_words import say_level
 from pvdopt.cli import output
 from pvdopt.cli.arguments import (
     AsCsv,
@@ -25,7 +26,7 @@ from pvdopt.cli.proposals import print_recipes
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
-    from pvdopt.campaign.standing_reports import BestCell, Budget, LabStanding, PendingCell, Status
+    from pvdopt.campaign.standing_reports import BestCell, Budget, PendingCell, Status
 
 
 #: What the words of `export` are.
@@ -196,8 +197,10 @@ def _print_status(found: Status) -> None:
     for level in found.lab:
         inside = f"{level.inside} of {level.n} inside their 80 % interval"
         ratio = output.show(level.median_ratio, digits=2)
-        items.append(("this lab", f"{level.outcome} {ratio} x what was predicted ({inside})"))
-    items += [("this lab", _against_reported(standing)) for standing in found.standing]
+        told = f"{level.outcome} came out at {ratio} x what had been predicted of its cells ({inside})"
+        items.append(("forecast", told))
+    for standing in found.standing:
+        items.append(("this lab", f"{say_level(standing.outcome, vars(standing))}, as of {_day(standing.time)}"))
     if found.advice is not None:
         # Advice that results have overtaken may say what is no longer so.
         since = output.count(found.advice_lag, "result")
@@ -214,29 +217,6 @@ def _print_status(found: Status) -> None:
     if found.results:
         output.print_line("\nLatest results", style="bold")
         output.print_table(["cell", "status", "when", "outcomes"], [_result_row(cell) for cell in found.results])
-
-
-def _against_reported(standing: LabStanding) -> str:
-    what = "fading" if standing.outcome == "retention" else standing.outcome
-    own = output.count(standing.n, "own value")
-    return (
-        f"{what} {_percent(standing.ratio)} the reported cells after matching "
-        f"(80 % within {_percent(standing.low)} to {_percent(standing.high)}; by {own}, {_day(standing.time)})"
-    )
-
-
-def _percent(ratio: float) -> str:
-    """Return a ratio as a distance.
-
-    Examples
-    --------
-    >>> _percent(0.88), _percent(1.031), _percent(1.001), _percent(2.4)
-    ('12 % below', '3 % above', 'level with', '2.4 times')
-    """
-    if ratio >= 2.0:
-        return f"{ratio:.1f} times"
-    gap = round(100.0 * (ratio - 1.0))
-    return "level with" if gap == 0 else f"{abs(gap)} % {'above' if gap > 0 else 'below'}"
 
 
 def _budget_left(budget: Budget) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign.beliefs import describe, general_notes, lean_on, versions
 from pvdopt.campaign.explaining import explain
+from pvdopt.campaign.level_words import say_level
 from pvdopt.campaign.own_cells import OwnCells, to_model_scale
 from pvdopt.campaign.standing import best, status
 from pvdopt.columns import column
@@ -142,11 +143,8 @@ def _advice(standing: Status) -> list[str]:
         lag = f" ({count(late, 'result')} came since; ask again with pvdopt suggest.)" if late else ""
         found.append(standing.advice + lag)
     for level in standing.standing:
-        what = "Fading" if level.outcome == "retention" else spell(level.outcome).capitalize()
-        found.append(
-            f"{what} of this laboratory: {level.ratio:.2f} times what reported cells alike would show, after matching "
-            f"(80 % within {level.low:.2f} to {level.high:.2f}, by {count(level.n, 'own value')})."
-        )
+        sentence = say_level(level.outcome, vars(level))
+        found.append(f"{sentence[:1].upper()}{sentence[1:]}.")
     return found
 
 
