@@ -396,3 +396,13 @@ def test_reference_capacities_load_no_heavy_package():
         "sys.exit(bool({'periodictable', 'numpy', 'pandas', 'pint'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_caution_names_its_source_and_lies_below_what_the_substrate_stands() -> None:
+    careful = [s for s in substrates().values() if s.caution or s.caution_source or s.caution_temperature_c is not None]
+    assert [s.name for s in careful] == ["Pt/Ti/Si"]
+    for s in careful:
+        assert s.caution
+        assert s.caution_source
+        assert s.caution_temperature_c is not None
+        assert s.caution_temperature_c < s.max_temperature_c

@@ -155,6 +155,15 @@ class Evidence:
             frame[name] = filled.where(~untold, value)
         return self.derive(frame)
 
+    def theoretical_capacity(self, recipes: pd.DataFrame) -> Array:
+        """Return what each recipe can hold in theory within its voltage window (uAh/cm2/um), shape (n,).
+
+        NaN for a cathode that neither a table nor the campaign describes.
+        """
+        frame = self.complete(recipes)
+        found, _ = CapacityPrior(self._cathodes()).reference_capacity(frame)
+        return np.where(frame["cathode"].isin(list(self._cathodes())), found, np.nan)
+
     def derive(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame with derived columns; a C-rate stands as the current it amounts to, i = C q_v L."""
         frame = derive_columns(frame, self._cathodes())

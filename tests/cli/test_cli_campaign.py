@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from campaigns import make_plain
 from cli.test_cli_help import HEAVY, loaded_by
 from pvdopt import errors
 from pvdopt.campaign import Campaign
@@ -160,6 +161,28 @@ def test_a_recipe_is_predicted_from_words_or_a_table(begun: Any, tmp_path: Path)
     preview = json.loads(begun("predict", "lco_lipon.toml", *recipe, "--json").out)["recipes"]
     assert words[0]["predicted"] == table[0]["predicted"] == preview[0]["predicted"]
     assert "80 % within" in begun("predict", *recipe).out
+
+
+def test_an_interval_that_passes_theory_says_where_theory_ends(begun: Any) -> None:
+    anneal = ["anneal_kind=furnace", "anneal_temperature_c=780"]
+    recipe = ["bias_kind=none", *anneal, "thickness_um=2", "electrolyte=Lipon"]
+    (told,) = json.loads(begun("predict", *recipe, "--json").out)["recipes"]
+    assert told["theory"] == pytest.approx({"capacity": 69.19, "areal_capacity": 138.38}, abs=0.01)
+    assert told["predicted"]["capacity"]["high"] > told["theory"]["capacity"]
+    printed = begun("predict", *recipe).out
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    place = next(k for k, line in enumerate(lines) if line.startswith("capacity (uAh/cm2/um)"))
+    assert lines[place + 1].startswith("80 % within")
+    assert lines[place + 2] == "in theory up to 69.2"
+    assert "above 750 C hillocks grow in the Pt of Pt/Ti/Si (domain notes" in printed
+
+
+def test_without_evidence_names_mean_nothing_and_no_theory_is_told(run: Any, tmp_path: Path) -> None:
+    make_plain(tmp_path / "studies" / "plain").close()
+    assert run("add", "speed=5", "moisture=dry").code == 0
+    assert run("record", "C001", "gloss=5").code == 0
+    done = run("predict", "speed=6", "moisture=dry", "--json")
+    assert json.loads(done.out)["recipes"][0]["theory"] == {}
 
 
 def test_what_is_fixed_by_hand_is_fixed(begun: Any) -> None:

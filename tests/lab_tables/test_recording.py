@@ -491,3 +491,14 @@ def test_how_well_a_thickness_is_known_counts_where_a_capacity_follows_from_it(c
     assert stated.sd is None
     # 2 % of reading and 0.08 / 2.04 of the thickness.
     assert (known.value, known.sd) == (pytest.approx(50.0), pytest.approx(50.0 * math.hypot(0.02, 0.08 / 2.04)))
+
+
+def test_what_happens_at_the_temperature_of_a_film_is_said_once(campaign: Campaign) -> None:
+    said = [
+        "P001, anneal_temperature_c 780 C: above 750 C hillocks grow in the Pt of Pt/Ti/Si (domain notes, unverified)"
+    ]
+    assert campaign.record({"id": "P001", "anneal_temperature_c": 780}).notes == said
+    assert campaign.record({"id": "P001", "capacity": 50}).notes == []
+    assert campaign.record({"id": "P002", "capacity": 50}).notes == [], "it was annealed at 700 C"
+    hot = propose(campaign, anneal_temperature_c=780.0)
+    assert campaign.record({"id": hot, "capacity": 50}).notes == [said[0].replace("P001", hot)]

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.campaign.reports import Shares
+from pvdopt.capacity_prior import column_values
 from pvdopt.choice.candidates import draw_recipes
 from pvdopt.choice.observed import check_observed
 from pvdopt.choice.proposer import Proposer
@@ -26,6 +27,7 @@ from pvdopt.choice.runs import Hours, Run
 from pvdopt.columns import column
 from pvdopt.evidence import Evidence
 from pvdopt.explain import NearCell, evidence_gaps, nearest_cells
+from pvdopt.materials import find_cautions
 from pvdopt.model_store import ModelStore
 from pvdopt.objectives import Objective
 from pvdopt.space import SearchSpace
@@ -266,11 +268,28 @@ def tell_shares(beliefs: Beliefs, recipes: pd.DataFrame) -> list[dict[str, Share
 
 
 def lean_on(beliefs: Beliefs, recipes: pd.DataFrame) -> tuple[list[list[NearCell]], list[list[str]]]:
-    """Return for each recipe the nearest reported cells, and where it leaves what they state."""
+    """Return for each recipe the nearest reported cells, and where it leaves what they state or needs caution."""
     if beliefs.evidence is None:
         return [[] for _ in range(len(recipes))], [[] for _ in range(len(recipes))]
     full = beliefs.space.with_fixed(recipes[list(beliefs.space.names)])
-    return nearest_cells(beliefs.evidence, full, N_NEAR), evidence_gaps(beliefs.evidence, full)
+    rows = ({str(n): v for n, v in row.items()} for row in full.to_dict("records"))
+    cautions = [[text for _, text in find_cautions(row)] for row in rows]
+    gaps = [[*found, *texts] for found, texts in zip(evidence_gaps(beliefs.evidence, full), cautions, strict=True)]
+    return nearest_cells(beliefs.evidence, full, N_NEAR), gaps
+
+
+def find_theory(beliefs: Beliefs, recipes: pd.DataFrame) -> list[dict[str, float]]:
+    """Return for each recipe what its cathode can hold within the protocol's window in theory, by outcome.
+
+    An interval is that of a factor and knows no bound: what is shown of it says where theory ends.
+    """
+    if beliefs.evidence is None:
+        return [{} for _ in range(len(recipes))]
+    full = beliefs.space.with_fixed(recipes[list(beliefs.space.names)])
+    volumetric = beliefs.evidence.theoretical_capacity(full)
+    of_outcome = {"capacity": volumetric, "areal_capacity": volumetric * column_values(full, "thickness_um")}
+    asked = [o.name for o in beliefs.objectives if o.name in of_outcome]
+    return [{n: float(of_outcome[n][k]) for n in asked if np.isfinite(of_outcome[n][k])} for k in range(len(full))]
 
 
 def n_reported(beliefs: Beliefs) -> int:

@@ -14,6 +14,7 @@ from pvdopt.campaign.beliefs import (
     INTERVAL,
     Beliefs,
     describe,
+    find_theory,
     general_notes,
     lean_on,
     tell_shares,
@@ -49,7 +50,8 @@ def forecast(beliefs: Beliefs, recipes: pd.DataFrame) -> Forecast:
     if recipes.index.name == "id":
         frame.insert(0, "id", list(recipes.index))
     shares = tell_shares(beliefs, recipes)
-    return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint(), shares)
+    theory = find_theory(beliefs, recipes)
+    return Forecast(frame, leans_on, warnings, general_notes(beliefs), beliefs.fingerprint(), shares, theory)
 
 
 def add(

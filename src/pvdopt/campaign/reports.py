@@ -83,6 +83,8 @@ class Suggestion:
         For each proposal which settings make it differ from the best so far.
     alternatives : list of mapping
         What was considered and came next, see :func:`pvdopt.choice.alternatives.find_alternatives`.
+    theory : list of mapping of str to float
+        For each proposal what it can hold in theory, by outcome.
     """
 
     frame: pd.DataFrame
@@ -104,6 +106,7 @@ class Suggestion:
     advice_sentence: str = ""
     drivers: list[Driven | None] = field(default_factory=list)
     alternatives: list[Mapping[str, Any]] = field(default_factory=list)
+    theory: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class Forecast:
     notes: list[str]
     fingerprint: str
     shares: list[dict[str, Shares]] = field(default_factory=list)
+    theory: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

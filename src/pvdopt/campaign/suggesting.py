@@ -17,6 +17,7 @@ from pvdopt.campaign.beliefs import (
     Beliefs,
     derive_seed,
     describe,
+    find_theory,
     general_notes,
     lean_on,
     n_reported,
@@ -253,6 +254,7 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         advice_sentence=sentence,
         drivers=find_drivers(beliefs, frame),
         alternatives=list(frame.attrs.get("alternatives") or []),
+        theory=find_theory(beliefs, frame),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -124,8 +125,9 @@ def print_forecast(campaign: Campaign, forecast: Forecast, form: output.Form) ->
         output.print_csv(rows, list(forecast.frame.columns))
     elif form == "json":
         cells = [_row_as_json(campaign, row) for row in rows]
-        for cell, near, gaps, shares in zip(cells, forecast.leans_on, forecast.warnings, forecast.shares, strict=True):
-            cell.update(leans_on=near, warnings=gaps, shares=shares)
+        beside = zip(forecast.leans_on, forecast.warnings, forecast.shares, forecast.theory, strict=True)
+        for cell, (near, gaps, shares, most) in zip(cells, beside, strict=True):
+            cell.update(leans_on=near, warnings=gaps, shares=shares, theory=most)
         output.print_json({"fingerprint": forecast.fingerprint, "recipes": cells, "notes": forecast.notes})
     else:
         labels = _labels(rows, forecast.frame.index)
@@ -227,7 +229,7 @@ def _print_cells(
     shares: Sequence[Mapping[str, Shares]] = (),
 ) -> None:
     """Print recipes side by side, then why, where the evidence ends, and what the predictions lean on."""
-    lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows)]
+    lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows, basis.theory)]
     lines += share_lines(shares)
     numbers: dict[str, int] = {}
     for cell in (cell for near in basis.leans_on for cell in near):
@@ -267,13 +269,18 @@ def _print_absent(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> None
         output.print_line(f"\n{output.NOTHING}: does not apply ({told})")
 
 
-def _outcome_lines(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+def _outcome_lines(
+    campaign: Campaign, rows: Sequence[Mapping[str, Any]], theory: Sequence[Mapping[str, float]] = ()
+) -> Iterator[list[str]]:
     for objective in campaign.objectives:
         name = objective.name
         values = (output.show_measured(row[name], row.get(f"{name}_qualifier"), digits=3) for row in rows)
         yield [_label(campaign, objective), *values]
         if any(f"{name}_low" in row for row in rows):
             yield ["  80 % within", *(output.show_interval(row[f"{name}_low"], row[f"{name}_high"]) for row in rows)]
+            # An interval is that of a factor and knows no bound: what passes theory cannot be.
+            if any(row[f"{name}_high"] > most.get(name, math.inf) for row, most in zip(rows, theory, strict=False)):
+                yield ["  in theory up to", *(output.show(most.get(name), digits=3) for most in theory)]
         if any(not output.is_nothing(row.get(f"{name}_measured")) for row in rows):
             told = ((row[f"{name}_measured"], row.get(f"{name}_measured_qualifier")) for row in rows)
             yield ["  measured", *(output.show_measured(*each) for each in told)]
@@ -343,8 +350,9 @@ def _labels(rows: Sequence[Mapping[str, Any]], index: Iterable[Any]) -> list[str
 def _suggestion_as_json(campaign: Campaign, suggestion: Suggestion) -> dict[str, Any]:
     cells = [_row_as_json(campaign, row) for row in output.to_rows(suggestion.frame)]
     drivers = suggestion.drivers or [None] * len(cells)
-    for cell, near, gaps, driven in zip(cells, suggestion.leans_on, suggestion.warnings, drivers, strict=True):
-        cell.update(leans_on=near, warnings=gaps, drivers=driven)
+    beside = zip(suggestion.leans_on, suggestion.warnings, drivers, suggestion.theory, strict=True)
+    for cell, (near, gaps, driven, most) in zip(cells, beside, strict=True):
+        cell.update(leans_on=near, warnings=gaps, drivers=driven, theory=most)
     return {
         "campaign": campaign.name,
         "is_recorded": suggestion.is_recorded,

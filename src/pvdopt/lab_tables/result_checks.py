@@ -18,6 +18,7 @@ from pvdopt.lab_tables.recording import PLANNED, ReadRow
 from pvdopt.ledger.intake import CYCLES, CellRecord
 from pvdopt.ledger.state import CellState, LedgerState
 from pvdopt.ledger.values import Outcome, Scalar, is_same, show, unknown_cell
+from pvdopt.materials import find_cautions
 from pvdopt.space import SearchSpace
 
 
@@ -32,7 +33,7 @@ class CheckedRow:
     recipe : dict or None
         Of a cell that is new: the lab's own, complete.
     said : tuple of str
-        Which values were converted, and with what.
+        Which values were converted, and with what; what is known to happen where it was made so.
     """
 
     record: CellRecord
@@ -164,7 +165,11 @@ def check_row(row: ReadRow, door: Door, first: ReadRow | None = None, unread: Co
     record = _record(row, "" if cell is None else cell.id, meant.executed, outcomes, meant.recipe)
     if row.id is None and row.replicate_of is not None:
         record = replace(record, **_film_labels(row, door.state.cells[row.replicate_of], first))
-    return CheckedRow(record, meant.recipe, problems, row.said)
+    # Said once: when the cell was made, or is told to have been made otherwise.
+    is_new = cell is None or cell.status == "proposed"
+    cautions = [text for name, text in find_cautions(settings) if is_new or settings[name] != before.get(name)]
+    said = (*row.said, *(f"{record.id}, {text}".removeprefix(", ") for text in cautions))
+    return CheckedRow(record, meant.recipe, problems, said)
 
 
 def _film_labels(row: ReadRow, cell: CellState, first: ReadRow | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ no model.
 """
 
 from pvdopt.materials.cathode import DEFAULT_EXPONENT, DEFAULT_LOG10_DIFFUSIVITY, Cathode, Diffusivity, Window
+from pvdopt.materials.cautions import find_cautions
 from pvdopt.materials.kinds import Anode, Electrolyte, Method, Substrate
 from pvdopt.materials.own_figures import CLASSES, NEEDED, OVERRIDABLE, new_cathode, with_overrides
 from pvdopt.materials.tables import anodes, cathodes, diffusivities, electrolytes, methods, substrates
@@ -13,5 +14,5 @@ from pvdopt.materials.tables import anodes, cathodes, diffusivities, electrolyte
 __all__ = [
     "CLASSES", "DEFAULT_EXPONENT", "DEFAULT_LOG10_DIFFUSIVITY", "NEEDED", "OVERRIDABLE", "Anode", "Cathode",
     "Diffusivity", "Electrolyte", "Method", "Substrate", "Window", "anodes", "cathodes", "diffusivities",
-    "electrolytes", "methods", "new_cathode", "substrates", "with_overrides",
+    "electrolytes", "find_cautions", "methods", "new_cathode", "substrates", "with_overrides",
 ]  # fmt: skip

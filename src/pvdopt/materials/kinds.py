@@ -27,12 +27,20 @@ class Electrolyte:
 
 @dataclass(frozen=True)
 class Substrate:
-    """One substrate; ``transfer_only`` ones take a finished stack and never see the deposition."""
+    """One substrate; ``transfer_only`` ones take a finished stack and never see the deposition.
+
+    ``caution`` is what happens above ``caution_temperature_c``, which it stands all the same; None and empty where
+    nothing is known.
+    """
 
     name: str
     max_temperature_c: float
     max_temperature_source: str
     max_temperature_verified: bool
+    caution_temperature_c: float | None
+    caution: str
+    caution_source: str
+    caution_verified: bool
     expansion_1e6_k: float
     expansion_source: str
     expansion_verified: bool
