@@ -87,6 +87,8 @@ class TestEvidenceGaps:
             ({"substrate_temperature_c": 200.0}, "substrate_temperature_c 200 C: no LiCoO2 cell states one"),
             ({"cathode": "FeS2", "architecture": "3d"}, "architecture 3d: not stated for any FeS2 cell"),
             ({"anneal_kind": "rta"}, None),
+            # A kind that was not said counts for no kind, a furnace as little as another.
+            ({"anneal_kind": "furnace"}, "anneal_kind furnace: not stated for any LiCoO2 cell (some had one and do"),
             ({"cathode": "my oxide"}, "no reported cell has the cathode my oxide"),
             ({}, None),
         ],

@@ -122,10 +122,10 @@ def _gaps(evidence: Evidence, recipe: pd.Series) -> Iterator[str]:
             continue
         stated = family[name].dropna()
         if isinstance(declared, CategoryInput):
-            # An anneal whose kind was not said is taken as a furnace: rapid ones are named as such.
-            counts = stated == value if value != "furnace" else stated.isin(["furnace", "unspecified"])
-            if not counts.any():
-                yield f"{name} {value}: not stated for any {cathode} cell"
+            if not (stated == value).any():
+                # A kind that was not said may be this one or another: it counts for none.
+                unsaid = " (some had one and do not say of what kind)" if (stated == "unspecified").any() else ""
+                yield f"{name} {value}: not stated for any {cathode} cell{unsaid}"
         elif not (name == "bias_v" and value == 0) and not (
             name == "substrate_temperature_c" and value <= NOT_HEATED_C
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,3 +154,9 @@ def test_a_hypervolume_of_nothing_says_why() -> None:
     assert "random" not in chart.note
     some = _hypervolumes(["P001"], np.array([[2.0, 3.0]]), random[:, :1], np.ones(2), above)
     assert (some.values, some.random[0][0]) == ([100.0], 50.0)
+
+
+def test_a_kind_that_was_not_said_is_counted_apart(report: Report) -> None:
+    note = draw_charts(report)["setting-anneal-kind-capacity"].note
+    assert "furnace 0" in note
+    assert re.search(r"of a kind not said [1-9]", note)

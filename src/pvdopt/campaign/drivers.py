@@ -78,7 +78,7 @@ def _known(beliefs: Beliefs) -> tuple[pd.DataFrame, list[str]]:
     if kept.any():
         return recipes[kept], [f"{name}, the best cell so far" for name in recipes.index[kept]]
     reported = known_recipes(space, beliefs.evidence)
-    return reported, ["the reported recipe predicted best here"] * len(reported)
+    return reported, ["the reported recipe predicted best here (what it leaves open is filled in)"] * len(reported)
 
 
 def _order(beliefs: Beliefs, pool: pd.DataFrame) -> Array:

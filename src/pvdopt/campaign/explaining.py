@@ -168,7 +168,10 @@ def find_baseline(
     key = space.keys(space.snap(recipes))[0]
     for pool, words in (
         (measured_recipes(own), "{}, the best measured cell"),
-        (known_recipes(space, beliefs.evidence), "the reported recipe predicted best here"),
+        (
+            known_recipes(space, beliefs.evidence),
+            "the reported recipe predicted best here (what it leaves open is filled in)",
+        ),
     ):
         others = pool[np.array([k != key for k in space.keys(pool)], dtype=bool)] if len(pool) else pool
         if not len(others):

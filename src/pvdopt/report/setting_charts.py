@@ -58,8 +58,10 @@ def draw_slice(cut: Slice) -> Chart:
             for c, s in zip(choices, cut.spans, strict=True)
         )
         layers = (Points(model, "model", spans, "square", True), own)
-        n_other = len(cut.reported) - sum(counts.values())
-        told = [f"{c} {n}" for c, n in counts.items()] + ([f"anything else {n_other}"] if n_other else [])
+        unsaid = sum(r == "unspecified" for r in cut.reported) if "unspecified" not in choices else 0
+        n_other = len(cut.reported) - sum(counts.values()) - unsaid
+        more = {"of a kind not said": unsaid, "anything else": n_other}
+        told = [f"{c} {n}" for c, n in counts.items()] + [f"{words} {n}" for words, n in more.items() if n]
         evidence = f"Reported cells of this cathode that state it: {', '.join(told)}"
     else:
         xs = [float(x) for x in cut.xs]
