@@ -170,7 +170,7 @@ def main() -> None:
     write("direction", [{"model": s, **asdict(d)} for s, total in found.direction.items() for d in total])
     found.frame.round(4).to_csv(given.results / "held_out.csv", index=False, lineterminator="\n")
     write("ingredients", ingredients(evidence, given.jobs, say))
-    say("control: outcomes dealt out anew")
+    say("control: outcomes exchanged at random")
     control = report_skill(
         evidence, OUTCOMES, ["gaussian_process"], n_jobs=given.jobs, n_permutations=given.permutations
     ).control

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_pa
     done = run(*words, "--out", "kept", "--figure", "kept/curves.svg")
     assert done.code == 0, done.err
     assert "pool films: 9 experiments, 2 at a time, the first 4 at random" in done.out
+    assert re.search(r"strategy +reached +to 95% +times sooner +times as far", done.out)
+    assert "random search needs (acceleration factor)" in " ".join(done.out.split())
     assert "2 seeds are few" in done.err
     assert "Settings are taken to be " in done.err
     assert "; judged by gain." in done.err

@@ -201,7 +201,7 @@ def test_what_is_doubted_is_kept_once_it_is_confirmed(begun: Any) -> None:
     assert "--confirm" in done.err
     assert digest() == before
     done = begun("record", "C001", "capacity=75", "--confirm")
-    assert (done.code, done.out) == (0, "C001: 1 row with news\n")
+    assert (done.code, done.out) == (0, "C001: 1 new row\n")
 
 
 def test_a_cell_of_the_lab_is_added_with_units(begun: Any) -> None:

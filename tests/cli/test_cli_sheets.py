@@ -53,7 +53,7 @@ def test_a_campaign_runs_on_sheets_alone(run: Any, tmp_path: Path) -> None:
     words = next_command(done.err)
     assert words == ["record", FOLDER, "first.xlsx"]
     done = run(*words)
-    assert (done.code, done.out.splitlines()[0]) == (0, "P001, P002, P003: 3 rows with news")
+    assert (done.code, done.out.splitlines()[0]) == (0, "P001, P002, P003: 3 new rows")
     before = digest()
     assert run(*words).code == 0
     assert digest() == before
@@ -134,7 +134,7 @@ def test_a_foreign_sheet_is_imported_and_then_recorded(lco: Any) -> None:
     done = lco("cells", "import", "lab.xlsx", *maps, *constants, "--ignore", "Wer", "--dry-run")
     assert (done.code, Path(FOLDER, "column_maps.json").exists()) == (0, False)
     done = lco("cells", "import", "lab.xlsx", *maps, *constants, "--ignore", "Wer")
-    assert (done.code, done.out.splitlines()[0]) == (0, "C002: 1 row with news")
+    assert (done.code, done.out.splitlines()[0]) == (0, "C002: 1 new row")
     assert "thickness_um from 'Film' in nm" in done.err
     assert "5.053 g/cm3" in done.err
     before = digest()

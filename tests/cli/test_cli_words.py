@@ -106,3 +106,12 @@ def test_the_level_against_the_literature_is_told_in_words(lab: Any) -> None:
     assert found[0].removeprefix("y").split(",")[0] in Path(FOLDER, "report.html").read_text(encoding="utf-8").replace(
         "&#39;", "'"
     )
+
+
+def test_a_bound_inside_its_interval_leaves_open_whether_it_was_right(lab: Any) -> None:
+    assert lab("suggest", FOLDER, "-n", 1).code == 0
+    done = lab("record", "P001", "capacity=25", "retention=>=0.5", "cycles=100", "--confirm")
+    assert done.out.startswith("P001: 1 new row\n")
+    assert re.search(r"^P001 +retention +>=0\.5 .* open$", done.out, re.M)
+    again = lab("record", "P001", "capacity=25", "retention=>=0.5", "cycles=100", "--confirm").out
+    assert again.startswith("P001: 0 new rows, 1 row known already")

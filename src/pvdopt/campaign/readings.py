@@ -114,7 +114,7 @@ class CampaignReadings(CampaignBasis):
         outcome : str, optional
             Look at this outcome only.
         n_permutations : int
-            How often outcomes are dealt out anew for the control; 0 leaves it out.
+            How often outcomes are exchanged among the rows at random for the control; 0 leaves it out.
 
         Raises
         ------

@@ -253,7 +253,16 @@ def _print_table(report: BacktestReport) -> None:
     starts = f", the first {plan.starts} at random" if plan.starts else ""
     times = "one at a time" if plan.batch == 1 else f"{plan.batch} at a time"
     output.print_line(f"{report.subject}: {plan.budget} experiments, {times}{starts}")
-    headings = ["strategy", "reached", f"to {report.target:.0%}", "AF", "EF", "at the end", "refused", "CPU s"]
+    headings = [
+        "strategy",
+        "reached",
+        f"to {report.target:.0%}",
+        "times sooner",
+        "times as far",
+        "at the end",
+        "refused",
+        "CPU s",
+    ]
     rows = [
         [
             s.strategy,
@@ -270,9 +279,11 @@ def _print_table(report: BacktestReport) -> None:
     output.print_table(headings, rows)
     output.print_line()
     output.print_line(
-        f"to {report.target:.0%}: median experiments to that share of what there is to gain; AF: how many times as "
-        "many random search needs; EF: how many times as far it is at the end as random search; refused: proposals "
-        "that may not be made; CPU s: processor time of an ask. In brackets: 90 % interval from resampling seeds."
+        f"to {report.target:.0%}: median experiments to that share of what there is to gain; times sooner: how many "
+        "times as many experiments random search needs (acceleration factor); times as far: how many times as far as "
+        "random search it is at the end (enhancement factor); -: not to be told, or random search itself; refused: "
+        "proposals that may not be made; CPU s: processor time of an ask. In brackets: 90 % interval from resampling "
+        "seeds."
     )
 
 

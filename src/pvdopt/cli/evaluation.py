@@ -222,8 +222,8 @@ def _print_families(families: Sequence[FamilySkill]) -> None:
 def _print_control(control: PermutedControl) -> None:
     output.print_line(
         f"{control.outcome}, {control.specification}: CRPS less climatology's is {control.gap:+.3f}; where outcomes "
-        f"are dealt out anew it is {control.mean:+.3f} on average and {min(control.gaps):+.3f} at best "
-        f"({len(control.gaps)} times)."
+        f"are exchanged among the rows at random it is {control.mean:+.3f} on average and {min(control.gaps):+.3f} at "
+        f"best ({len(control.gaps)} times)."
     )
 
 

@@ -227,7 +227,7 @@ def _print_news(is_news: bool, what: str, dry_run: bool) -> None:
 def _print_record(report: RecordReport) -> None:
     cells = ", ".join(report.cells) or "no cell"
     old = f", {output.count(report.unchanged, 'row')} known already" if report.unchanged else ""
-    output.print_line(f"{cells}: {output.count(report.new, 'row')} with news{old}")
+    output.print_line(f"{cells}: {output.count(report.new, 'new row')}{old}")
     if report.added:
         output.print_line(f"Entered as cells of the lab's own: {', '.join(report.added)}")
     if report.scores:
@@ -244,9 +244,9 @@ def print_scores(scores: Sequence[PredictionScore]) -> None:
         output.print_line(f"the last {N_SCORES} of {len(scores)} (--json gives all)")
     rows = []
     for score in scores[-N_SCORES:]:
-        sign = "" if score.qualifier in (None, "=") else score.qualifier
-        inside = output.NOTHING if score.is_inside is None else "yes" if score.is_inside else "no"
+        # A bound that lies inside leaves open where the value is.
+        inside = "open" if score.is_inside is None else "yes" if score.is_inside else "no"
         interval = output.show_interval(score.low, score.high)
-        measured = f"{sign}{output.show(score.measured)}"
+        measured = output.show_measured(score.measured, score.qualifier)
         rows.append([score.id, score.outcome, measured, output.show(score.median, digits=3), interval, inside])
     output.print_table(["cell", "outcome", "measured", "predicted", "80 % within", "inside"], rows)

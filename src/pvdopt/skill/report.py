@@ -40,7 +40,7 @@ class FamilySkill:
 
 @dataclass(frozen=True)
 class PermutedControl:
-    """Skill where there is nothing to learn: outcomes dealt out anew among all rows, everything refitted.
+    """Skill where there is nothing to learn: outcomes exchanged at random among all rows, everything refitted.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ def permuted_control(
     n_jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> PermutedControl:
-    """Compare a specification with climatology where outcomes are dealt out anew, and where they are not.
+    """Compare a specification with climatology where outcomes are exchanged at random, and where they are not.
 
     Whole groups are dealt out into ten folds, so that twenty permutations take no longer than a few evaluations.
     """

@@ -54,7 +54,7 @@ def held_out(
     n_folds : int, optional
         Deal the groups out into so many folds; by default each group is a fold.
     shuffle : int, optional
-        Seed with which outcomes are dealt out anew among all rows: nothing is left to learn.
+        Seed with which outcomes are exchanged at random among all rows: nothing is left to learn.
 
     Returns
     -------
