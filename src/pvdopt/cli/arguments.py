@@ -29,6 +29,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write
 Confirm = Annotated[
     bool, typer.Option("--confirm", help="Keep values that are unlikely but not impossible: they were looked at again.")
 ]
+AcceptGoodRows = Annotated[
+    bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
+]
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes to compute with.")]
 Dask = Annotated[

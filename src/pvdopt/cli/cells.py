@@ -9,6 +9,7 @@ import typer
 
 from pvdopt.cli import output
 from pvdopt.cli.arguments import (
+    AcceptGoodRows,
     AsCsv,
     AsJson,
     Confirm,
@@ -19,6 +20,7 @@ from pvdopt.cli.arguments import (
     take_folder,
     with_usage,
 )
+from pvdopt.cli.recorded import print_report
 from pvdopt.errors import DataInvalid, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -166,9 +168,7 @@ def import_cells(
         list[str] | None, typer.Option("--ignore", metavar="THEIRS", help="A column that is not read; repeatable.")
     ] = None,
     confirm: Confirm = False,
-    accept_good_rows: Annotated[
-        bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
-    ] = False,
+    accept_good_rows: AcceptGoodRows = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -178,7 +178,6 @@ def import_cells(
     none (pvdopt record reads it too). Numbers are converted, and nothing is guessed. A row is a cell of the campaign by
     its id, or else one of the lab's own with its whole recipe.
     """
-    from pvdopt.cli.results import print_report
     from pvdopt.lab_tables.column_mapping import make_mapping
 
     folder, (file,) = take_folder(words, 1, "[FOLDER] FILE")

@@ -10,7 +10,7 @@ import typer
 
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, Dask, DryRun, Folder, Jobs, open_campaign, place_of_work
-from pvdopt.cli.results import print_scores
+from pvdopt.cli.recorded import NOTHING_WRITTEN, print_scores
 from pvdopt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def retrain(
     output.say_notes(report.notes)
     if report.card is not None:
         output.say(f"Card:  {report.card.as_posix()}")
-    output.say(f"Next:  pvdopt suggest {where}" if report.is_recorded else "Nothing was written (--dry-run).")
+    output.say(f"Next:  pvdopt suggest {where}" if report.is_recorded else NOTHING_WRITTEN)
 
 
 def _print_retrained(report: RetrainReport) -> None:

@@ -12,6 +12,7 @@ import typer
 from pvdopt.campaign.reports import Suggestion
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, SamplerName, Words, open_target, split_words, unit_of
+from pvdopt.cli.recorded import NOTHING_WRITTEN
 from pvdopt.cli.sheets import SheetFile, check_sheet, write
 from pvdopt.errors import UsageError
 
@@ -402,4 +403,4 @@ def _next_step(campaign: Campaign, suggestion: Suggestion, target: str | None) -
         return f"Next: make the cells, then  pvdopt record {campaign.folder.as_posix()} {first} {values}"
     if campaign.is_preview:
         return f"Nothing was written. To begin a campaign:  pvdopt init {campaign.name} --from {target}"
-    return "Nothing was written (--dry-run)."
+    return NOTHING_WRITTEN

@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pvdopt.cli import output
-from pvdopt.cli.arguments import AsCsv, AsJson, Confirm, DryRun, Words, open_campaign, split_words, take_folder
+from pvdopt.cli.arguments import (
+    AcceptGoodRows,
+    AsCsv,
+    AsJson,
+    Confirm,
+    DryRun,
+    Why,
+    Words,
+    open_campaign,
+    split_words,
+    take_folder,
+)
 from pvdopt.cli.proposals import print_forecast
+from pvdopt.cli.recorded import NOTHING_WRITTEN, print_report
 from pvdopt.errors import UsageError
-
-if TYPE_CHECKING:
-    from pvdopt.campaign.reports import PredictionScore, RecordReport
 
 #: Ids as the ledger gives them.
 _CELL_ID = re.compile(r"[PpCc]\d+")
-_NOTHING_WRITTEN = "Nothing was written (--dry-run)."
 #: What the words of each command are.
 RECORD = "[FOLDER] FILE | - | ID [NAME=VALUE ...]"
 CHANGE = "[FOLDER] ID NAME=VALUE ..."
@@ -29,8 +37,6 @@ RUN = "[FOLDER] RUN"
 HISTORY = "[FOLDER] [ID]"
 
 OptionalWords = Annotated[list[str] | None, typer.Argument(hidden=True, show_default=False)]
-
-Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")]
 
 
 def record(
@@ -45,9 +51,7 @@ def record(
         ),
     ] = None,
     confirm: Confirm = False,
-    accept_good_rows: Annotated[
-        bool, typer.Option("--accept-good-rows", help="Record what is right although other rows are refused.")
-    ] = False,
+    accept_good_rows: AcceptGoodRows = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -74,21 +78,6 @@ def record(
     print_report(report, folder, as_json)
 
 
-def print_report(report: RecordReport, folder: Path, as_json: bool) -> None:
-    """Print what became of results, and what to do next."""
-    if as_json:
-        output.print_json(report)
-    else:
-        _print_record(report)
-    for problem in (*report.refused, *report.doubts):
-        output.say(problem.sentence())
-    output.say_notes(report.notes)
-    if report.is_recorded:
-        output.say(f"Next:  pvdopt suggest {folder.as_posix()}")
-    else:
-        output.say(_NOTHING_WRITTEN)
-
-
 def add(
     words: Words,
     remark: Annotated[str | None, typer.Option(help="Why this cell.")] = None,
@@ -107,7 +96,7 @@ def add(
         forecast = campaign.add_predicted(recipe, remark, dry_run=dry_run)
         print_forecast(campaign, forecast, output.choose_form(as_json))
     if dry_run:
-        output.say(_NOTHING_WRITTEN)
+        output.say(NOTHING_WRITTEN)
     else:
         output.say(
             f"Next: make it, then  pvdopt record {folder.as_posix()} {forecast.frame['id'].iloc[0]} NAME=VALUE ..."
@@ -158,7 +147,7 @@ def edit(
         forecast = campaign.edit(id_, changes, dry_run=dry_run)
         print_forecast(campaign, forecast, output.choose_form(as_json))
     if dry_run:
-        output.say(_NOTHING_WRITTEN)
+        output.say(NOTHING_WRITTEN)
 
 
 def fail(
@@ -194,12 +183,12 @@ def correct(
         n_changed = campaign.correct(id_, changes, why, confirm=confirm, say=output.say)
     output.print_line(f"{id_}: {output.count(n_changed, 'value')} changed")
     if dry_run:
-        output.say(_NOTHING_WRITTEN)
+        output.say(NOTHING_WRITTEN)
 
 
 def discard_run(
     words: Words,
-    why: Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger later.")],
+    why: Why,
     dry_run: DryRun = False,
 ) -> None:
     """Let no cell of a run count, say after a leak."""
@@ -221,32 +210,4 @@ def _read_changes(words: Sequence[str], usage: str) -> tuple[Path, str, Mapping[
 def _print_news(is_news: bool, what: str, dry_run: bool) -> None:
     output.print_line(what if is_news else f"{what}, as was known; nothing was written")
     if dry_run:
-        output.say(_NOTHING_WRITTEN)
-
-
-def _print_record(report: RecordReport) -> None:
-    cells = ", ".join(report.cells) or "no cell"
-    old = f", {output.count(report.unchanged, 'row')} known already" if report.unchanged else ""
-    output.print_line(f"{cells}: {output.count(report.new, 'new row')}{old}")
-    if report.added:
-        output.print_line(f"Entered as cells of the lab's own: {', '.join(report.added)}")
-    if report.scores:
-        print_scores(report.scores)
-
-
-#: Scores shown in a table; --json gives all.
-N_SCORES = 40
-
-
-def print_scores(scores: Sequence[PredictionScore]) -> None:
-    """Print what was measured beside what had been predicted, of very many the last."""
-    if len(scores) > N_SCORES:
-        output.print_line(f"the last {N_SCORES} of {len(scores)} (--json gives all)")
-    rows = []
-    for score in scores[-N_SCORES:]:
-        # A bound that lies inside leaves open where the value is.
-        inside = "open" if score.is_inside is None else "yes" if score.is_inside else "no"
-        interval = output.show_interval(score.low, score.high)
-        measured = output.show_measured(score.measured, score.qualifier)
-        rows.append([score.id, score.outcome, measured, output.show(score.median, digits=3), interval, inside])
-    output.print_table(["cell", "outcome", "measured", "predicted", "80 % within", "inside"], rows)
+        output.say(NOTHING_WRITTEN)
