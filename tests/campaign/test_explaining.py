@@ -50,7 +50,7 @@ def test_without_own_cells_they_have_no_share(tmp_path: Path) -> None:
 
 
 def test_contributions_lead_from_the_baseline_to_the_recipe(found: Explanation) -> None:
-    assert found.against == "P001, the best measured cell"
+    assert found.against == "P001, the measured cell believed best in capacity"
     for outcome, expected in found.expected.items():
         total = sum(c.adds[outcome] for c in found.contributions)
         assert total == pytest.approx(expected.median - found.expected_of_baseline[outcome].median, rel=1e-9, abs=1e-9)

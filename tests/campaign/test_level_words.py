@@ -15,7 +15,7 @@ def level(ratio, low, high, n=9):
         ("capacity", level(0.52, 0.43, 0.61), "your cells give about half of the capacity that", "0.43 to 0.61 of it"),
         ("capacity", level(0.58, 0.5, 0.7), "your cells give about 0.58 of the capacity that", "0.50 to 0.70 of it"),
         ("capacity", level(1.3, 1.1, 1.55), "your cells give about 1.3 times the capacity that", "1.10 to 1.55 times"),
-        ("areal_capacity", level(0.9, 0.8, 0.997), "whether your cells give more or less areal capacity", "0.9 of it"),
+        ("areal_capacity", level(0.9, 0.8, 0.997), "no difference in areal capacity between your cells", "0.90 of it"),
         (
             "retention",
             level(0.5, 0.3, 0.9),
@@ -23,7 +23,12 @@ def level(ratio, low, high, n=9):
             "(80 % within 0.30 to 0.90; from 9",
         ),
         ("retention", level(2.0, 1.4, 3.0, 1), "your cells fade about 2 times as fast as", "from 1 own value)"),
-        ("retention", level(1.1, 0.6, 2.0), "whether your cells fade faster or slower", "(1.1 times as fast, 80 %"),
+        (
+            "retention",
+            level(1.1, 0.6, 2.0),
+            "no difference in fading between your cells and",
+            "(1.10 times as fast, 80 %",
+        ),
     ],
 )
 def test_sentences(outcome, found, start, figures):

@@ -57,7 +57,7 @@ BOTH = [CAPACITY, RETENTION]
             grounds({"capacity": 50.04}, {"capacity": 40.0}, hope=SURE),
             [CAPACITY],
             [[30.0], [40.0]],
-            "Exploit: capacity 50 uAh/cm2/um predicted, better than the best recipe made, as believed (capacity 40 "
+            "Exploit: capacity 50 uAh/cm2/um predicted, better than the best recipe made (believed: capacity 40 "
             "uAh/cm2/um); 1 chance in 10 of capacity 58.2 uAh/cm2/um or more; chance to better the best made 85%; "
             "expected gain 1.5 uAh/cm2/um; chance of a usable cell 90%.",
         ),
@@ -66,7 +66,7 @@ BOTH = [CAPACITY, RETENTION]
             grounds({"capacity": 38.0}, {"capacity": 40.0}, hope=UNSURE, is_later=True),
             [CAPACITY],
             [[30.0], [40.0]],
-            "Explore: capacity 38 uAh/cm2/um predicted, no better than the best recipe made, as believed (capacity 40 "
+            "Explore: capacity 38 uAh/cm2/um predicted, no better than the best recipe made (believed: capacity 40 "
             "uAh/cm2/um), but not known well; 1 chance in 10 of capacity 43 uAh/cm2/um or more; chance to better the "
             "best made 12%; expected gain 0.3 uAh/cm2/um on top of the proposals before it; chance of a usable cell "
             "90%.",
@@ -76,7 +76,7 @@ BOTH = [CAPACITY, RETENTION]
             grounds({"fade": 4.9}, {"fade": 5.0}, hope=replace(UNSURE, high={"fade": 3.5})),
             [FADE],
             [[-5.0]],
-            "Explore: fade 4.9 % predicted, hardly better than the best recipe made, as believed (fade 5 %), but not "
+            "Explore: fade 4.9 % predicted, hardly better than the best recipe made (believed: fade 5 %), but not "
             "known well; 1 chance in 10 of fade 3.5 % or less; chance to better the best made 12%; expected gain "
             "0.3 %; chance of a usable cell 90%.",
         ),
@@ -100,8 +100,8 @@ BOTH = [CAPACITY, RETENTION]
             grounds({"capacity": 50.0, "retention": 0.95}, {"capacity": 60.0, "retention": 0.9}, hope=SURE, volume=50),
             BOTH,
             [[60.0, 0.5], [40.0, 0.9]],
-            "Exploit: capacity 50 uAh/cm2/um and retention 0.95 predicted, better in both than a recipe made, as "
-            "believed (capacity 40 uAh/cm2/um and retention 0.9); 1 chance in 10 each of capacity 58.2 uAh/cm2/um or "
+            "Exploit: capacity 50 uAh/cm2/um and retention 0.95 predicted, better in both than a recipe made "
+            "(believed: capacity 40 uAh/cm2/um and retention 0.9); 1 chance in 10 each of capacity 58.2 uAh/cm2/um or "
             "more and of retention 0.97 or more; chance that no recipe made matches it in all goals 85%; expected "
             "gain 3 % of the hypervolume achieved; chance of a usable cell 90%.",
         ),

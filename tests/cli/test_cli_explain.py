@@ -35,7 +35,7 @@ def test_a_cell_is_explained_in_words_and_numbers(begun: Any, tmp_path: Path) ->
     done = begun("explain", "P002", "--figure", "why.html")
     assert done.code == 0
     assert "known, by physics/reported/own cells" in done.out
-    assert "What each setting adds to the median, against P001, the best measured cell" in done.out
+    assert "What each setting adds to the median, against P001, the measured cell believed best in capacity" in done.out
     assert "bias_kind rf -> none, no bias_v" in done.out
     assert "Nearest own cells" in done.out
     assert (tmp_path / "why.html").exists()

@@ -16,6 +16,7 @@ from pvdopt.attribution import Contribution, contributions, setting_groups
 from pvdopt.campaign.beliefs import Beliefs
 from pvdopt.choice.gain import log_chance_to_meet, signed_medians, split_objectives
 from pvdopt.choice.observed import known_recipes
+from pvdopt.wording import spell
 
 Array = np.ndarray[Any, Any]
 
@@ -76,7 +77,9 @@ def _known(beliefs: Beliefs) -> tuple[pd.DataFrame, list[str]]:
     recipes = space.snap(seen[list(space.names)])
     kept = np.asarray(usable, dtype=bool) & space.is_allowed(recipes)
     if kept.any():
-        return recipes[kept], [f"{name}, the best cell so far" for name in recipes.index[kept]]
+        goals, _ = split_objectives(beliefs.objectives)
+        best = "the best cell so far" + (f" in {spell(goals[0].name)}" if len(goals) > 1 else "")
+        return recipes[kept], [f"{name}, {best}" for name in recipes.index[kept]]
     reported = known_recipes(space, beliefs.evidence)
     return reported, ["the reported recipe predicted best here (what it leaves open is filled in)"] * len(reported)
 

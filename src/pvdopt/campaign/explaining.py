@@ -24,7 +24,7 @@ from pvdopt.explain import NearCell
 from pvdopt.ledger.values import Scalar, unknown_cell
 from pvdopt.parameters import Categorical
 from pvdopt.usability import squared_differences
-from pvdopt.wording import show_measured
+from pvdopt.wording import show_measured, spell
 
 #: Own cells shown as near.
 N_NEAR_OWN = 3
@@ -166,8 +166,11 @@ def find_baseline(
         return _plain(_recipe_of(own, against).iloc[0]), f"{against}"
     goal = next((o for o in beliefs.objectives if not o.is_constraint), beliefs.objectives[0])
     key = space.keys(space.snap(recipes))[0]
+    which = (
+        f"the measured cell believed best in {spell(goal.name)}" if _has_several(beliefs) else "the best measured cell"
+    )
     for pool, words in (
-        (measured_recipes(own), "{}, the best measured cell"),
+        (measured_recipes(own), f"{{}}, {which}"),
         (
             known_recipes(space, beliefs.evidence),
             "the reported recipe predicted best here (what it leaves open is filled in)",
@@ -182,6 +185,10 @@ def find_baseline(
         best = int(np.argmax(np.where(kept, worth, -np.inf) if kept.any() else worth))
         return _plain(others[list(space.names)].iloc[best]), words.format(others.index[best])
     return _plain(space.from_unit(np.full((1, len(space.names)), 0.5)).iloc[0]), "the middle of the space"
+
+
+def _has_several(beliefs: Beliefs) -> bool:
+    return sum(not o.is_constraint for o in beliefs.objectives) > 1
 
 
 def _plain(row: pd.Series) -> dict[str, Scalar]:

@@ -11,6 +11,7 @@ _SHARES = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 
 _SHARES |= {0.75: "three quarters"}
 #: How far from such a share, as a part of it, a ratio still goes by its name.
 _NEAR = 0.08
+_UNSHOWN = "no difference in {} between your cells and the literature's, made alike, is shown yet"
 
 
 def is_shown(level: Mapping[str, float]) -> bool:
@@ -35,8 +36,8 @@ def say_level(outcome: str, level: Mapping[str, float]) -> str:
     "your cells give about half of the capacity that the literature's would, made alike (80 % within 0.43 to 0.61 of \
 it; from 9 own values)"
     >>> say_level("retention", {"ratio": 1.31, "low": 0.47, "high": 3.66, "n": 9})
-    "whether your cells fade faster or slower than the literature's would, made alike, is not shown yet (1.3 times as \
-fast, 80 % within 0.47 to 3.66; from 9 own values)"
+    "no difference in fading between your cells and the literature's, made alike, is shown yet (1.31 times as fast, \
+80 % within 0.47 to 3.66; from 9 own values)"
     """
     ratio = level["ratio"]
     within = f"80 % within {level['low']:.2f} to {level['high']:.2f}"
@@ -46,16 +47,10 @@ fast, 80 % within 0.47 to 3.66; from 9 own values)"
         fast = f"{word or show(ratio, digits=2) + ' times'} as fast"
         if is_shown(level):
             return f"your cells fade about {fast} as the literature's would, made alike ({within}; {behind})"
-        return (
-            "whether your cells fade faster or slower than the literature's would, made alike, is not shown yet "
-            f"({fast}, {within}; {behind})"
-        )
+        return f"{_UNSHOWN.format('fading')} ({ratio:.2f} times as fast, {within}; {behind})"
     what = spell(outcome)
     if is_shown(level):
         much = f"{word} of" if word else f"{show(ratio, digits=2)} {'times' if ratio > 1.0 else 'of'}"
         within += " of it" if ratio <= 1.0 else " times"
         return f"your cells give about {much} the {what} that the literature's would, made alike ({within}; {behind})"
-    return (
-        f"whether your cells give more or less {what} than the literature's would, made alike, is not shown yet "
-        f"({show(ratio, digits=2)} of it, {within}; {behind})"
-    )
+    return f"{_UNSHOWN.format(what)} ({ratio:.2f} of it, {within}; {behind})"

@@ -161,10 +161,11 @@ def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], fr
     near = min(rows, key=lambda row: max(abs(r - p) / max(abs(r), 1e-12) for r, p in zip(row, point, strict=True)))
     values = {o.name: o.sign * v for o, v in zip(goals, near, strict=True)}
     which = "the best" if len(goals) == 1 else "a"
-    whose = f"{which} reported recipe as predicted here" if grounds.is_reported else f"{which} recipe made, as believed"
-    told = f"{whose} ({_figures(values, goals)})"
+    whose = f"{which} reported recipe (predicted here" if grounds.is_reported else f"{which} recipe made (believed"
+    told = f"{whose}: {_figures(values, goals)})"
     if beating:
-        return f"no better{in_all} than {told}, but not known well"
+        in_any = {1: "", 2: " in either"}.get(len(goals), " in any")
+        return f"no better{in_any} than {told}, but not known well"
     if purpose == "explore":
         return f"hardly better{in_all} than {told}, but not known well"
     return f"better{in_all} than {told}"

@@ -230,7 +230,7 @@ def _budget_left(budget: Budget) -> str:
 def _result_row(cell: Any) -> list[str]:
     values = [f"{name} {output.show_measured(o.value, o.qualifier)}" for name, o in cell.outcomes.items()]
     word = cell.outcome_class if cell.outcome_class not in (None, "ok") else cell.status
-    return [cell.id, word, _day(cell.time), ", ".join(values) or output.NOTHING]
+    return [cell.id, word, _day(cell.time), ", ".join(values) or "none"]
 
 
 def _print_best(by: str, cells: Sequence[BestCell]) -> None:
