@@ -440,7 +440,7 @@ def test_another_value_for_what_is_recorded_needs_a_correction(campaign: Campaig
     ],
 )
 def test_a_correction_passes_the_same_door(campaign: Campaign, changes: dict[str, Any], sentence: str) -> None:
-    campaign.record({"id": "P001", "capacity": 57})
+    campaign.record({"id": "P001", "capacity": 57, "retention": 0.9})
     before = digest(campaign)
     with pytest.raises(DataInvalid) as caught:
         campaign.correct("P001", changes)

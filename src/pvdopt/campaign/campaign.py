@@ -19,7 +19,7 @@ from pvdopt.campaign.results import CampaignResults
 from pvdopt.config import load_config
 from pvdopt.config.schema import SAMPLERS
 from pvdopt.errors import UsageError
-from pvdopt.lab_tables.recipe_reading import read_held, read_own_recipe, read_settings
+from pvdopt.lab_tables.recipe_reading import read_held, read_own_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,8 +217,7 @@ class Campaign(CampaignResults, CampaignReadings):
 
         ledger = self._writer("edit")
         own = self.own_cells()
-        changed = read_settings(changes, self.fields, row=cell_id)
-        return edit(self.beliefs(own), own, cell_id, changed, None if dry_run else ledger)
+        return edit(self.beliefs(own), own, cell_id, changes, self.fields, None if dry_run else ledger)
 
     def veto(self, cell_id: str, why: str = "") -> bool:
         """Drop a cell that was not made yet; return whether that was news."""

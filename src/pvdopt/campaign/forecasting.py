@@ -6,6 +6,7 @@ Imported only when something is to be predicted, since it loads scipy and scikit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,11 +24,13 @@ from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.campaign.reports import Forecast
 from pvdopt.cells.table import is_empty
 from pvdopt.errors import DataInvalid, Problem
-from pvdopt.lab_tables.recipe_reading import require_complete
+from pvdopt.lab_tables.figure_checks import find_recipe_gaps
+from pvdopt.lab_tables.recipe_reading import read_each
 from pvdopt.ledger.changes import not_editable
 from pvdopt.ledger.values import unknown_cell
 
 if TYPE_CHECKING:
+    from pvdopt.lab_tables.fields import Field
     from pvdopt.ledger.ledger import Ledger
 
 
@@ -67,28 +70,38 @@ def add(
     return found
 
 
-def edit(beliefs: Beliefs, own: OwnCells, cell_id: str, changes: Mapping[str, Any], ledger: Ledger | None) -> Forecast:
+def edit(
+    beliefs: Beliefs,
+    own: OwnCells,
+    cell_id: str,
+    asked: Mapping[str, object],
+    fields: Mapping[str, Field],
+    ledger: Ledger | None,
+) -> Forecast:
     """Change a planned recipe and predict it anew; see :meth:`Campaign.edit`."""
+    changes, problems = read_each(asked, fields, row=cell_id)
     cell = own.state.cells.get(cell_id)
     if cell is None:
-        raise DataInvalid(unknown_cell(cell_id, own.state.cells))
-    # Before the settings are looked at: those of a made cell need not lie on the steps.
+        raise DataInvalid([unknown_cell(cell_id, own.state.cells), *problems])
+    # Before the recipe is looked at: that of a made cell need not lie on the steps.
     if cell.status != "proposed":
-        raise DataInvalid(not_editable(cell_id, is_vetoed=cell.status == "vetoed"))
+        raise DataInvalid([not_editable(cell_id, is_vetoed=cell.status == "vetoed"), *problems])
     space = beliefs.space
     settings = {**own.settings(cell), **changes}
     cleared = space.clear(space.frame([settings])).iloc[0]
     idle = {n: None for n in space.names if n not in changes and is_empty(cleared[n]) and settings.get(n) is not None}
     recipe = {**settings, **idle}
-    require_complete(recipe, space, row=cell_id)
-    broken = [Problem(sentence, row=cell_id) for sentence in space.explain(recipe)]
-    broken += [
+    unread = {p.column for p in problems if p.column}
+    problems += [replace(p, row=cell_id) for p in find_recipe_gaps(recipe, space, unread)]
+    # What is missing or does not apply would be told a second time by the space's own rules.
+    problems += [] if problems else [Problem(sentence, row=cell_id) for sentence in space.explain(recipe)]
+    problems += [
         Problem("is fixed in the campaign file", value, row=cell_id, column=name)
         for name, value in changes.items()
         if name not in space and space.fixed.get(name) != value
     ]
-    if broken:
-        raise DataInvalid(broken)
+    if problems:
+        raise DataInvalid(problems)
     found = forecast(beliefs, space.frame([recipe]))
     if ledger is not None:
         row = {str(n): None if v is None or v != v else v for n, v in found.frame.iloc[0].items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from pvdopt.ledger.changes import rehearse
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.intake import plan_record
 from pvdopt.ledger.state import LedgerState
+from pvdopt.ledger.values import unknown_cell
+from pvdopt.wording import closest
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -110,10 +112,11 @@ def read_correction(
     Raises
     ------
     DataInvalid
-        With every value that cannot be or, unless confirmed, is unlikely. Unknown names are left to the ledger.
+        With every name that there is not, and every value that cannot be or, unless confirmed, is unlikely.
     """
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    cell = door.state.cells.get(cell_id)
+    problems = _find_stray(cell_id, changes, fields, door.state)
     manner = Manner()
     # Settings first: an outcome may be written in terms of them.
     for name, raw in sorted(changes.items(), key=lambda item: name_role(fields, item[0]) == "outcome"):
@@ -130,7 +133,6 @@ def read_correction(
                 values[name] = read_value(found, raw)
         except DataInvalid as error:
             problems += [replace(p, row=cell_id, column=name) for p in error.problems]
-    cell = door.state.cells.get(cell_id)
     if cell is not None and not problems:
         before = {**door.protocol.columns(), **door.space.fixed, **cell.settings}
         settings = before | {n: v for n, v in values.items() if n in fields and fields[n].role == "setting"}
@@ -145,6 +147,23 @@ def read_correction(
     if problems:
         raise DataInvalid(problems)
     return values, manner.said
+
+
+def _find_stray(cell_id: str, changes: Iterable[str], fields: Mapping[str, Field], state: LedgerState) -> list[Problem]:
+    """Return what is to be corrected and is not there: the cell, a name that nobody knows, an outcome not measured."""
+    cell = state.cells.get(cell_id)
+    found = [] if cell is not None else [unknown_cell(cell_id, state.cells)]
+    past = () if cell is None else (change["name"] for change in cell.history if change["part"] == "outcome")
+    measured = set(changes) if cell is None else {*cell.outcomes, *past}
+    for name in changes:
+        if name not in fields and (cell is None or name not in cell.settings):
+            must, todo = "is neither an outcome nor a setting nor a label", closest(name, fields)
+            todo = todo or "`pvdopt config names` lists what there is"
+            found.append(Problem(must, None, todo, row=cell_id, column=name))
+        elif name_role(fields, name) == "outcome" and name not in measured:
+            todo = f"Record it: `pvdopt record {cell_id} {name}=VALUE`"
+            found.append(Problem("is not measured for this cell yet", None, todo, row=cell_id, column=name))
+    return found
 
 
 def name_role(fields: Mapping[str, Field], name: str) -> str:

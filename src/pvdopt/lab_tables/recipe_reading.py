@@ -27,13 +27,13 @@ def read_settings(
     DataInvalid
         With a problem for each name that is no setting and each value that cannot be.
     """
-    found, problems = _read_each(settings, fields, row)
+    found, problems = read_each(settings, fields, row)
     if problems:
         raise DataInvalid(problems)
     return found
 
 
-def _read_each(
+def read_each(
     settings: Mapping[str, object], fields: Mapping[str, Field], row: str | None = None
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Return the settings that can be read, None where a text says nothing is known; and what is wrong with others."""
@@ -56,7 +56,7 @@ def read_own_recipe(recipe: Mapping[str, object], fields: Mapping[str, Field], s
     DataInvalid
         With every name and value that cannot be, every setting that is missing and every one that does not apply.
     """
-    found, problems = _read_each(recipe, fields)
+    found, problems = read_each(recipe, fields)
     settings = {n: v for n, v in found.items() if v is not None}
     full = {**dict.fromkeys(space.names), **space.fixed, **settings}
     unread = {p.column for p in problems if p.column}
@@ -88,19 +88,6 @@ def read_held(settings: Mapping[str, object], fields: Mapping[str, Field], space
             replace(p, todo="") if p.todo.startswith(("Leave it empty", "Correct or")) else p for p in error.problems
         ]
         raise DataInvalid(problems) from error
-
-
-def require_complete(settings: Mapping[str, Any], space: SearchSpace, row: str | None = None) -> None:
-    """Raise if a recipe lacks a setting or states one that does not apply.
-
-    Raises
-    ------
-    DataInvalid
-        With a problem for each.
-    """
-    gaps = find_recipe_gaps(settings, space)
-    if gaps:
-        raise DataInvalid([Problem(p.must, p.value, p.todo, row=row, column=p.column) for p in gaps])
 
 
 def read_recipes(recipes: Source | pd.DataFrame, fields: Mapping[str, Field], space: SearchSpace) -> pd.DataFrame:
