@@ -12,7 +12,9 @@ import argparse
 import gc
 import hashlib
 import json
+import math
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -35,8 +37,11 @@ from mutants import Mutant, find_mutants
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
-#: A mutant on which tests take longer than this and so many times as long as on the unchanged code hangs. That is told
-#: apart, since on a machine that has other things to do it may also be mere waiting.
+#: A mutant on which a test computes for longer than this and so many times as long as on the unchanged code turns in a
+#: circle, which notices it: seconds of processor time, so that other load on the machine has no say in it.
+CPU_S, CPU_TIMES = 5, 10
+#: One on which tests merely wait for longer than this hangs. That is told apart, since on a machine that has other things
+#: to do it may also be the machine.
 PATIENCE_S, PATIENCE_TIMES = 120.0, 20.0
 
 #: The functions through which a recipe is judged; the rest of these files draws, snaps and counts.
@@ -188,6 +193,13 @@ class Map:
         found = {test for line in lines for test in self.runs[file].get(line, ())} - {""}
         return sorted(found, key=lambda test: self.seconds.get(test, 0.0))
 
+    @contextmanager
+    def limiting(self, test: str) -> Iterator[None]:
+        """Let this process end with SIGXCPU if a test computes far longer than it did on the unchanged code."""
+        most_s = time.process_time() + CPU_S + CPU_TIMES * self.seconds.get(test, 0.0)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(most_s), resource.RLIM_INFINITY))
+        yield
+
 
 def find_map(runner: Runner, group: Group) -> Map:
     """Return which test runs what; it is kept while neither code nor tests change, for going on file by file."""
@@ -275,13 +287,15 @@ class Judge:
             def work(file: str = file, mutant: Mutant = mutant, tests: Sequence[str] = tests) -> int:
                 path = SOURCE / file
                 replace_code(path, runner.functions[str(path)], mutant)
-                return runner.run(tests)
+                return runner.run(tests, drawn.limiting)
 
             # A fault of this program's own must not pass for a test's.
             patience_s = PATIENCE_S + PATIENCE_TIMES * sum(drawn.seconds.get(test, 0.0) for test in tests)
             code = in_child(work, patience_s) if tests else 0
             if code == 70:
                 pytest.exit(f"{file}: {mutant.name} could not be tried", returncode=3)
+            if code == -signal.SIGXCPU:
+                self.counts["circled"] += 1
             if code is None:
                 self.counts["hung"] += 1
                 print(f"hung      {file}:{mutant.lines.start} {mutant.name}", flush=True)
@@ -338,7 +352,8 @@ def main() -> int:
 
             work()
     counts, gone = judge.counts, [] if chosen.files else judge.find_gone(chosen.files)
-    told = f"{counts['equivalent']} listed as equivalent, {counts['hung']} hung, {counts['survived']} survived"
+    told = f"{counts['equivalent']} listed as equivalent, {counts['circled']} turned in a circle, "
+    told += f"{counts['hung']} hung, {counts['survived']} survived"
     print(f"{counts['all']} mutants, {told}")
     for name in gone:
         print(f"listed and not there any more  {name}")

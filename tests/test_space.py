@@ -212,14 +212,19 @@ def test_a_frame_has_plain_columns() -> None:
         assert values.dtype == (object if isinstance(space()[str(name)], Categorical) else float)
     assert frame["kind"].tolist() == ["furnace", None]
     assert frame.loc[1, "gas"] is None
+    empty = space().frame([dict.fromkeys(GOOD, math.nan), dict.fromkeys(GOOD)])
+    assert empty["kind"].tolist() == [None, None]
+    assert empty["heat"].isna().all()
     assert space().frame([]).shape == (0, 7)
 
 
 def test_fixed_settings_join_without_replacing() -> None:
-    s = space(fixed={"holder": "steel", "level": 3.0})
+    s = space(fixed={"holder": "steel", "level": 3, "shelf": None, "tray": "left"})
     full = s.with_fixed(s.frame([GOOD, GOOD]).assign(holder=["copper", "brass"]))
     assert full["holder"].tolist() == ["copper", "brass"]
     assert full["level"].tolist() == [3.0, 3.0]
+    assert full["shelf"].tolist() == [None, None]
+    assert full.dtypes[["level", "shelf", "tray"]].tolist() == [float, object, object]
     plain = space().frame([GOOD])
     assert space().with_fixed(plain) is plain
 

@@ -23,9 +23,12 @@ class _Parameter:
     when: Mapping[str, Sequence[str]] | None = field(default=None, kw_only=True)
 
     def _check_when(self) -> None:
-        if self.when is not None and (len(self.when) != 1 or not all(self.when.values())):
+        if self.when is None:
+            return
+        choices = list(self.when.values())
+        if len(choices) != 1 or not choices[0]:
             raise ValueError(f"{self.name}: when must name one parent and at least one of its choices")
-        if self.when is not None and any(isinstance(choices, str) for choices in self.when.values()):
+        if isinstance(choices[0], str):
             raise ValueError(f"{self.name}: when must list the parent's choices, got a single word")
 
     @property

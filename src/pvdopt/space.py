@@ -246,10 +246,10 @@ class SearchSpace:
         for p in self.parameters:
             values = [recipe.get(p.name) for recipe in recipes]
             if isinstance(p, Categorical):
-                clean = [None if v is None or v != v else v for v in values]
+                clean = [None if v != v else v for v in values]
                 columns[p.name] = np.array([*clean, None], dtype=object)[:-1]
             else:
-                columns[p.name] = np.array([np.nan if v is None else v for v in values], dtype=float)
+                columns[p.name] = np.array(values, dtype=float)
         return pd.DataFrame({n: pd.Series(v, dtype=v.dtype) for n, v in columns.items()})
 
     def with_fixed(self, recipes: pd.DataFrame) -> pd.DataFrame:
