@@ -40,8 +40,8 @@ SOURCE = HERE.parent / "src"
 #: A mutant on which a test computes for longer than this and so many times as long as on the unchanged code turns in a
 #: circle, which notices it: seconds of processor time, so that other load on the machine has no say in it.
 CPU_S, CPU_TIMES = 5, 10
-#: One on which tests merely wait for longer than this hangs. That is told apart, since on a machine that has other things
-#: to do it may also be the machine.
+#: One on which tests merely wait for longer than this hangs. That is told apart, since on a machine that has other
+#: things to do it may also be the machine.
 PATIENCE_S, PATIENCE_TIMES = 120.0, 20.0
 
 #: The functions through which a recipe is judged; the rest of these files draws, snaps and counts.

@@ -13,6 +13,7 @@ from pvdopt.errors import (
     Problem,
     PvdoptError,
     UsageError,
+    what_the_system_says,
 )
 
 
@@ -61,3 +62,11 @@ def test_invalid_input_tells_every_problem_on_its_own_line() -> None:
     assert DataInvalid(problems).problems == tuple(problems)
     assert DataInvalid(problems[0]).problems == (problems[0],)
     assert str(ConfigInvalid("the file is empty")) == "the file is empty."
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(28, "No space left on device", "ledger.db"), "No space left on device"), (OSError("torn"), "torn")],
+)
+def test_the_system_is_quoted_without_the_files_name(error, words):
+    assert what_the_system_says(error) == words

@@ -54,6 +54,11 @@ class Problem:
         return f"doubt: {text}" if self.grade == "doubt" else text
 
 
+def what_the_system_says(error: OSError) -> str:
+    """Return why the system refused, in its own words, without the file's name where it has words of its own."""
+    return error.strerror or str(error)
+
+
 class PvdoptError(Exception):
     """Base of every error a user can cause or meet."""
 

@@ -11,7 +11,13 @@ from ledger_recipes import proposal
 
 from pvdopt.errors import DataInvalid, PvdoptError
 from pvdopt.ledger import Ledger
-from pvdopt.ledger.copies import back_up, restore
+from pvdopt.ledger.copies import back_up, check_copy, restore
+
+
+def lose_a_fact(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TRIGGER facts_refuse_delete")
+        database.execute("DELETE FROM facts WHERE seq = 2")
 
 
 def test_a_copy_made_while_the_ledger_is_open_holds_all_of_it(planned: Ledger, path: Path, tmp_path: Path) -> None:
@@ -66,9 +72,7 @@ def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_
         copy.write_bytes(data)
     if what == "altered":
         back_up(path, copy)
-        with closing(sqlite3.connect(copy)) as database, database:
-            database.execute("DROP TRIGGER facts_refuse_delete")
-            database.execute("DELETE FROM facts WHERE seq = 2")
+        lose_a_fact(copy)
     before = planned.digest()
     with pytest.raises(PvdoptError):
         restore(copy, path)
@@ -80,3 +84,14 @@ def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_
 def test_a_folder_that_does_not_exist_takes_no_copy(planned: Ledger, path: Path, tmp_path: Path) -> None:
     with pytest.raises(PvdoptError, match="cannot be written"):
         back_up(path, tmp_path / "nowhere" / "copy.db")
+
+
+def test_of_a_damaged_ledger_no_copy_is_made_and_none_is_counted(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "copy.db")
+    assert check_copy(tmp_path / "copy.db") == planned.n_facts()
+    lose_a_fact(path)
+    with pytest.raises(DataInvalid, match="without a gap"):
+        back_up(path, tmp_path / "another.db")
+    with pytest.raises(DataInvalid, match="without a gap"):
+        check_copy(path)
+    assert not (tmp_path / "another.db").exists()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -241,6 +243,30 @@ def test_a_locked_file_is_not_copied(
     assert copies.copy_file(path, tmp_path / "copy.db") == copies.check_copy(path) == 5
 
 
+def test_a_file_that_is_locked_for_a_moment_is_copied(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    planned.close()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        soon = threading.Timer(0.2, other.rollback)
+        soon.start()
+        assert copies.copy_file(path, tmp_path / "copy.db") == 5
+        soon.join()
+
+
+def test_a_copy_that_cannot_be_put_in_place_leaves_nothing(
+    planned: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PvdoptError, match=r"copy\.db: the copy cannot be written \(No space left on device\)"):
+        copies.copy_file(path, tmp_path / "copy.db")
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_what_belongs_to_the_former_ledger_goes_with_it(planned: Ledger, path: Path, tmp_path: Path) -> None:
     copies.back_up(path, tmp_path / "copy.db")
     (tmp_path / "old.db").write_text("the former")
@@ -297,6 +323,7 @@ server:/lab /mnt/lab nfs4 rw 0 0
 //pc/share /mnt/lab/pc\\040two cifs rw 0 0
 tmpfs /mnt/lab/local tmpfs rw 0 0
 me@host: /home/me/far fuse.sshfs rw 0 0
+pc:/bare /mnt/bare nfs
 short line
 """
 
@@ -310,6 +337,7 @@ short line
         ("/mnt/lab/local/studies", None),
         ("/mnt/laboratory", None),
         ("/home/me/far/studies", "fuse.sshfs"),
+        ("/mnt/bare", "nfs"),
     ],
 )
 def test_what_a_folder_lies_on(folder: str, kind: str | None) -> None:
@@ -338,3 +366,27 @@ def test_on_windows_a_share_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(drives.sys, "platform", "win32")
     assert drives.find_network(WindowsFolder("\\\\server\\lab")) == "a share"  # type: ignore[arg-type]
     assert drives.find_network(WindowsFolder("C:")) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("refused", ["ledger.db", ""])
+def test_a_ledger_is_written_to_where_its_file_and_its_folder_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    path.touch()
+    # The administrator may write anywhere, and tests may be run by one.
+    monkeypatch.setattr(os, "access", lambda place, mode: True)
+    assert engine.is_writable(path)
+    monkeypatch.setattr(os, "access", lambda place, mode: place != (path if refused else path.parent))
+    assert not engine.is_writable(path)
+
+
+def test_what_sqlites_own_check_finds_is_passed_on() -> None:
+    made = sa.create_engine("sqlite://")
+    with made.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE films (thickness_um REAL CHECK (thickness_um > 0))")
+        assert engine.find_damage(connection) == []
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
+        connection.exec_driver_sql("INSERT INTO films VALUES (-1)")
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints=OFF")
+        assert engine.find_damage(connection) == ["CHECK constraint failed in films"]
+    made.dispose()

@@ -9,7 +9,10 @@ import pytest
 from ledger_recipes import proposal
 
 from pvdopt.errors import DataInvalid
-from pvdopt.ledger import CellRecord, Ledger, Outcome, Recorded
+from pvdopt.ledger import CellRecord, Fact, Ledger, Outcome, Recorded
+from pvdopt.ledger.changes import rehearse
+from pvdopt.ledger.fold import Fold
+from pvdopt.ledger.intake import plan_record
 
 
 def status(ledger: Ledger) -> dict[str, str]:
@@ -109,6 +112,20 @@ def test_veto_edit_fail_and_discard(planned: Ledger) -> None:
     assert state.pending() == ["P002", "C001"]
 
 
+def test_an_edit_may_give_a_setting_that_was_left_open(planned: Ledger) -> None:
+    assert planned.edit("C001", {"anneal_kind": "rta", "bias_v": -20})
+    assert planned.state().cells["C001"].recipe == {"bias_v": -20, "thickness_um": 0.5, "anneal_kind": "rta"}
+    assert planned.facts()[-1].payload["recipe"] == {"anneal_kind": "rta"}, "what stays is not said again"
+
+
+def test_without_a_word_on_why_there_is_none(planned: Ledger) -> None:
+    planned.veto("P001", " ")
+    planned.add_cell({"bias_v": -30.0}, remark=" ")
+    vetoed, added = planned.facts()[-2:]
+    assert (vetoed.payload["why"], added.payload["remark"]) == ("", None)
+    assert planned.state().cells["P001"].status == "vetoed"
+
+
 def test_an_edit_may_bring_its_own_prediction(planned: Ledger) -> None:
     planned.edit("P001", {"bias_v": -10}, {"capacity": {"median": 50.0}})
     assert planned.state().cells["P001"].predicted == {"capacity": {"median": 50.0}}
@@ -157,11 +174,69 @@ def test_correcting_the_run_takes_a_cell_out_of_a_discarded_one(planned: Ledger)
     assert (status(planned)["P001"], status(planned)["P002"]) == ("made", "discarded")
 
 
+def test_a_corrected_run_takes_the_place_of_the_planned_one_and_no_others(ledger: Ledger) -> None:
+    runs = {"deposition": "deposition-1", "anneal": "anneal-1"}
+    ledger.add_proposals([{**proposal(), "run": "deposition-1", "runs": runs}] * 2)
+    ledger.record([{"id": "P001", "run": "deposition-1"}, {"id": "P002", "run": "deposition-1"}])
+    ledger.correct("P001", {"run": "deposition-2"}, "mistyped")
+    assert Fold(ledger.facts()).cells["P001"].runs == {"deposition-2", "anneal-1"}
+    ledger.discard_run("deposition-1", "leak")
+    assert status(ledger) == {"P001": "made", "P002": "discarded"}
+    ledger.discard_run("anneal-1", "overshot")
+    assert status(ledger) == {"P001": "discarded", "P002": "discarded"}
+
+
+def test_what_a_correction_replaced_is_told_by_part_name_and_value(planned: Ledger) -> None:
+    planned.record([{"id": "P001", "outcomes": {"capacity": 60}}])
+    planned.correct("P001", {"capacity": 58})
+    cell, old = Fold(planned.facts()).cells["P001"], Outcome(60).to_json()
+    assert cell.was_replaced("outcome", "capacity", old)
+    assert not cell.was_replaced("outcome", "retention", old)
+    assert not cell.was_replaced("setting", "capacity", old)
+    assert not cell.was_replaced("outcome", "capacity", Outcome(58).to_json())
+
+
+def test_facts_need_not_say_why() -> None:
+    change = {"part": "outcome", "name": "capacity", "old": None, "new": Outcome(60).to_json()}
+    told = [
+        ("proposed", "P001", {"recipe": {"bias_v": -50}, "predicted": {}}),
+        ("corrected", "P001", {"changes": [change]}),
+        ("vetoed", "P001", {}),
+        ("run_discarded", None, {"run": "R1"}),
+    ]
+    facts = [Fact(i, kind, cell, "2025-03-01T08:30Z", "", "", says) for i, (kind, cell, says) in enumerate(told, 1)]
+    state = Fold(facts).state(["capacity"])
+    assert (state.cells["P001"].vetoed, state.cells["P001"].status) == ("", "vetoed")
+    assert state.cells["P001"].history[0]["why"] == ""
+    assert state.discarded_runs == {"R1": ""}
+
+
 def test_a_setting_nobody_reported_can_be_corrected_against_the_plan(planned: Ledger) -> None:
     planned.record([{"id": "P001", "outcomes": {"capacity": 60}}])
     planned.correct("P001", {"thickness_um": 1.2}, "profilometer")
     cell = planned.state().cells["P001"]
     assert (cell.recipe["thickness_um"], cell.settings["thickness_um"], cell.history[0]["old"]) == (1.0, 1.2, 1.0)
+
+
+def test_a_setting_can_be_corrected_again(planned: Ledger) -> None:
+    planned.record([{"id": "P001", "executed": {"thickness_um": 1.1}}])
+    for value in (1.2, 1.3):
+        planned.correct("P001", {"thickness_um": value}, "profilometer")
+    cell = planned.state().cells["P001"]
+    assert (cell.settings["thickness_um"], cell.outcomes) == (1.3, {})
+    assert [(h["part"], h["old"], h["new"]) for h in cell.history] == [("setting", 1.1, 1.2), ("setting", 1.2, 1.3)]
+
+
+def test_what_is_rehearsed_is_what_comes(planned: Ledger) -> None:
+    rows = [CellRecord("P001", outcomes={"capacity": 60}), CellRecord("P002", run="R2")]
+    fold = Fold(planned.facts())
+    rehearse(fold, plan_record(fold, rows)[0])
+    planned.record(rows)
+    then, now = fold.state(["capacity"]), planned.state(["capacity"])
+    assert then.n_facts == now.n_facts == 7
+    assert {n: (c.status, c.outcomes, c.run) for n, c in then.cells.items()} == {
+        n: (c.status, c.outcomes, c.run) for n, c in now.cells.items()
+    }
 
 
 @pytest.mark.parametrize(

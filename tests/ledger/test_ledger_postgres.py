@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from ledger_recipes import proposal
 
 from postgres_server import Server
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
-from pvdopt.ledger import Ledger
+from pvdopt.ledger import Ledger, engine
 from pvdopt.ledger.copies import back_up, restore
 
 pytestmark = pytest.mark.system("postgres")
@@ -74,6 +77,37 @@ def test_a_copy_goes_back_into_the_database_and_what_was_there_is_kept(shared: L
         restore(path, place.partition("?")[0])
 
 
+def test_a_copy_goes_into_a_schema_that_is_not_there(shared: Ledger, place: str, path: Path, postgres: Server) -> None:
+    back_up(place, path)
+    elsewhere = postgres.new_place()
+    assert restore(path, elsewhere) is None
+    with Ledger.open(elsewhere) as ledger:
+        assert ledger.digest() == shared.digest()
+
+
+def test_a_faulty_copy_leaves_the_database_alone(shared: Ledger, place: str, path: Path) -> None:
+    back_up(place, path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TRIGGER facts_refuse_delete")
+        database.execute("DELETE FROM facts WHERE seq = 1")
+    before = shared.digest()
+    with pytest.raises(DataInvalid, match="without a gap"):
+        restore(path, place)
+    assert shared.digest() == before
+
+
+def test_a_copy_that_cannot_be_put_in_place_leaves_nothing(
+    shared: Ledger, place: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PvdoptError, match=r"ledger\.db: the copy cannot be written \(No space left on device\)"):
+        back_up(place, path)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_a_campaign_is_not_begun_twice_nor_found_where_none_is(shared: Ledger, place: str, postgres: Server) -> None:
     with pytest.raises(DataInvalid, match="must be empty"):
         Ledger.create(place, "lco")
@@ -113,6 +147,22 @@ def test_a_busy_ledger_says_so_within_the_wait(shared: Ledger, place: str) -> No
         assert caught.value.exit_code == 5
         assert shared.n_facts() == 2, "reading goes on meanwhile"
     assert shared.add_proposals([proposal()]) == ["P003"]
+
+
+def test_a_reading_sees_one_state_throughout(shared: Ledger, place: str) -> None:
+    count = sa.text("SELECT count(*) FROM facts")
+    with shared.reading() as reading, Ledger.open(place, "ben") as other:
+        before = reading.scalar(count)
+        other.add_proposals([proposal()])
+        assert reading.scalar(count) == before == 2
+    assert shared.n_facts() == 3
+
+
+def test_without_a_schema_the_databases_own_path_holds(place: str) -> None:
+    database = engine.build_engine(engine.Location.parse(place.partition("?")[0]), 1.0)
+    with database.connect() as connection:
+        assert "public" in str(connection.scalar(sa.text("SHOW search_path")))
+    database.dispose()
 
 
 def test_writing_on_old_knowledge_is_refused(shared: Ledger, place: str) -> None:

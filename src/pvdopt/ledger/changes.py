@@ -296,7 +296,7 @@ def read_recipe(
     problems = []
     for name, raw in recipe.items():
         fault = find_name_fault(name)
-        if not fault and name in taken:
+        if name in taken:
             fault = "is an outcome of this campaign and cannot be a setting"
         if not fault and known and name not in known:
             fault = f"is no setting of this campaign. {close_names(name, known)}"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError
+from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError, what_the_system_says
 from pvdopt.ledger import engine, tables
 from pvdopt.ledger.ledger import WAIT_S, Ledger
 
@@ -57,7 +56,7 @@ def back_up(ledger: str | Path, copy: str | Path) -> int:
         n_facts = _copy_rows(ledger, aside)
         aside.replace(target)
     except OSError as error:
-        raise PvdoptError(f"{target}: the copy cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{target}: the copy cannot be written ({what_the_system_says(error)}).") from error
     finally:
         _remove(aside)
     return n_facts
@@ -102,7 +101,7 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
         aside.replace(target)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
+        reason = what_the_system_says(error)
         todo = "Close it wherever it is open, and try again"
         raise PvdoptError(f"{target}: cannot be replaced ({reason}). {todo}.") from error
     return None if former is None else str(former)
@@ -169,11 +168,10 @@ def copy_file(source: Path, target: Path) -> int:
     LedgerBusy, PvdoptError
     """
     aside = _aside(target)
-    end = time.monotonic() + WAIT_S
 
     def give_up(status: int, remaining: int, total: int) -> None:
-        # Python's backup tries a locked file again for ever.
-        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() >= end:
+        # SQLite has waited its time by now, and Python's backup would try a locked file again for ever.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise LedgerBusy(f"{source}: somebody else is writing to it. Nothing was copied; try again.")
 
     try:
@@ -187,7 +185,7 @@ def copy_file(source: Path, target: Path) -> int:
     except sqlite3.OperationalError as error:
         raise PvdoptError(f"{target}: the copy cannot be written ({error}).") from error
     except OSError as error:
-        raise PvdoptError(f"{target}: the copy cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{target}: the copy cannot be written ({what_the_system_says(error)}).") from error
     finally:
         _remove(aside)
     return n_facts

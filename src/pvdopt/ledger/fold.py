@@ -124,7 +124,8 @@ class Cell:
                 self.remarks.append(says["remark"])
             if says.get("series"):
                 self.series = dict(says["series"])
-        elif fact.kind == "corrected":
+        else:
+            # Corrected: the last of the kinds that tell of a cell.
             for change in says["changes"]:
                 self._correct(change, fact)
 
