@@ -94,6 +94,35 @@ BAD: list[tuple[str, Callable[[Ledger], Any], list[str]]] = [
         twice({"executed": {"bias_v": 0}}, {"executed": {"bias_v": 1}}),
         ["sheet.csv, row 9, bias_v", "0 in row 3"],
     ),
+    (
+        "twice in rows without a number",
+        lambda ledger: ledger.record([{"id": "P001", "run": "R1"}, {"id": "P001", "run": "R7"}]),
+        ["P001, run: is R1 in an earlier row"],
+    ),
+    (
+        "an outcome after a setting of that name",
+        lambda ledger: ledger.record(
+            [{"id": "P001", "executed": {"gloss": 1}}, {"id": "P002", "outcomes": {"gloss": 2}}]
+        ),
+        ["P002, gloss: is a setting"],
+    ),
+    (
+        "a setting after an outcome of that name",
+        lambda ledger: ledger.record(
+            [{"id": "P001", "outcomes": {"gloss": 1}}, {"id": "P002", "executed": {"gloss": 2}}]
+        ),
+        ["P002, gloss: is an outcome"],
+    ),
+    (
+        "nan on a veto",
+        lambda ledger: ledger.record([{"id": "P003", "outcomes": {"capacity": math.nan}}]),
+        ["P003, capacity: must be", "P003, id: must not be a vetoed cell"],
+    ),
+    (
+        "unknown fields of two rows",
+        lambda ledger: ledger.record([{"id": "P001", "runs": 1}, {"id": "P002", "smple": 2}]),
+        ["'runs'", "'smple'"],
+    ),
     ("no failure", lambda ledger: ledger.fail("P001", "ok"), ["outcome_class", "shorted", "'ok'"]),
     ("veto unknown", lambda ledger: ledger.veto("P009"), ["'P009'", "P00"]),
     ("veto no text", lambda ledger: ledger.veto([]), ["must name a cell", "[]"]),

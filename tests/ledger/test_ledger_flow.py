@@ -123,6 +123,7 @@ def test_without_a_word_on_why_there_is_none(planned: Ledger) -> None:
     planned.add_cell({"bias_v": -30.0}, remark=" ")
     vetoed, added = planned.facts()[-2:]
     assert (vetoed.payload["why"], added.payload["remark"]) == ("", None)
+    assert planned.state().cells["C002"].proposal == {}, "nobody proposed it"
     assert planned.state().cells["P001"].status == "vetoed"
 
 
@@ -136,6 +137,14 @@ def test_a_cell_can_fail_after_it_gave_figures(planned: Ledger) -> None:
     assert planned.fail("P001", "shorted", stage="cycling")
     cell = planned.state().cells["P001"]
     assert (cell.status, cell.outcome_class, cell.outcomes["capacity"].value) == ("failed", "shorted", 60.0)
+
+
+def test_where_a_cell_failed_can_be_told_later(planned: Ledger) -> None:
+    planned.fail("P001", "shorted")
+    planned.record([{"id": "P001", "stage": "test", "cause": "pinhole"}])
+    assert planned.facts()[-1].payload == {"outcome_class": "shorted", "stage": "test", "cause": "pinhole"}
+    cell = planned.state().cells["P001"]
+    assert (cell.outcome_class, cell.stage, cell.cause) == ("shorted", "test", "pinhole")
 
 
 def test_the_outcome_class_can_be_corrected_both_ways(planned: Ledger) -> None:
@@ -184,6 +193,26 @@ def test_a_corrected_run_takes_the_place_of_the_planned_one_and_no_others(ledger
     assert status(ledger) == {"P001": "made", "P002": "discarded"}
     ledger.discard_run("anneal-1", "overshot")
     assert status(ledger) == {"P001": "discarded", "P002": "discarded"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "words"),
+    [
+        ("corrected", {"changes": [{}]}, "KeyError"),
+        ("corrected", {"changes": [1]}, "TypeError"),
+        ("measured", {"outcomes": {"capacity": "60"}}, "must be a number"),
+    ],
+)
+def test_an_altered_fact_is_named(planned: Ledger, kind: str, says: dict[str, Any], words: str) -> None:
+    fold = Fold(planned.facts())
+    with pytest.raises(DataInvalid, match=rf"fact 6: payload cannot be read \(.*{words}"):
+        fold.add(Fact(6, kind, "P001", "2025-03-01T08:30Z", "", "", says))
+
+
+def test_a_row_that_names_a_cell_makes_none(planned: Ledger) -> None:
+    row = {"id": "P001", "recipe": {"bias_v": -50.0}, "outcomes": {"capacity": 60}}
+    assert planned.record([row]).ids == ("P001",)
+    assert list(planned.state().cells) == ["P001", "P002", "P003", "P004", "C001"]
 
 
 def test_what_a_correction_replaced_is_told_by_part_name_and_value(planned: Ledger) -> None:

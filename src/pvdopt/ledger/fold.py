@@ -270,8 +270,7 @@ class Fold:
         DataInvalid
             If the fact is of unknown kind or form, or tells of an unknown cell; only an altered ledger has such.
         """
-        found = find_faults(fact)
-        faults = [Problem(fault, row=f"fact {fact.seq}") for fault in found] if found else []
+        faults = [Problem(fault, row=f"fact {fact.seq}") for fault in find_faults(fact)]
         creates = fact.kind in ("proposed", "added")
         if fact.cell is not None and not faults and creates == (fact.cell in self.cells):
             place = f"fact {fact.seq}"
@@ -284,7 +283,7 @@ class Fold:
             raise DataInvalid(faults)
         try:
             self._fold(fact)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DataInvalid(Problem(f"payload cannot be read ({error!r})", row=f"fact {fact.seq}")) from error
         self.n_facts += 1
         self.last_seq = fact.seq

@@ -175,7 +175,7 @@ class _Reader:
         problems = row.problems
         if drafts or problems:
             problems = [*problems, *row.find_bars(after)]
-        if drafts and not problems:
+        if not problems:
             problems = [replace(problem, **place) for problem in after.find_contradictions()]
         if problems:
             self.problems.extend(problems)
