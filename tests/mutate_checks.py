@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -259,10 +260,13 @@ class Judge:
     ----------
     listed : mapping
         By file the changes that no test could notice, with the reason.
+    told : str or None
+        What an earlier run printed: only the mutants it names are tried again.
     """
 
-    def __init__(self, listed: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, listed: Mapping[str, Mapping[str, str]], told: str | None = None) -> None:
         self.listed = listed
+        self.told = told
         self.counts: Counter[str] = Counter()
         self.met: set[tuple[str, str]] = set()
 
@@ -271,6 +275,8 @@ class Judge:
         for file in files:
             source = (SOURCE / file).read_text(encoding="utf-8")
             for mutant in find_mutants(source, group.functions.get(file, ())):
+                if self.told is not None and f" {mutant.name}" not in self.told:
+                    continue
                 self.counts["all"] += 1
                 self.met.add((file, mutant.name))
                 if mutant.name in self.listed.get(file, {}):
@@ -333,25 +339,26 @@ def run_pytest(tests: Sequence[str], runner: Runner) -> int:
 
 
 def main() -> int:
-    """Break, run and report; return 1 if something went unnoticed that is not listed with a reason."""
+    """Break, run and report; return 1 if something unlisted went unnoticed, 3 if it cannot run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", help="only these, such as pvdopt/ledger/values.py; all by default")
+    parser.add_argument("--again", type=Path, help="only the mutants named in this file, which an earlier run printed")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     chosen = parser.parse_args()
+    chosen.again = chosen.again.resolve() if chosen.again else None
     os.chdir(HERE.parent)
-    judge = Judge(tomllib.loads((HERE / "equivalent_mutants.toml").read_text(encoding="utf-8")))
+    listed = tomllib.loads((HERE / "equivalent_mutants.toml").read_text(encoding="utf-8"))
+    judge = Judge(listed, chosen.again.read_text(encoding="utf-8") if chosen.again else None)
     for group in find_groups():
         files = [file for file in group.files if not chosen.files or file in chosen.files]
         if chosen.list:
             for file, mutant in judge.mutants(group, files):
                 print(f"{file}:{mutant.lines.start} {mutant.name}")
         elif files:
-            # A process of its own for each group, since pytest starts once in one.
-            def work(group: Group = group, files: Sequence[str] = files) -> int:
-                return run_pytest(group.tests, Runner(lambda runner: judge.judge(runner, group, files)))
-
-            work()
-    counts, gone = judge.counts, [] if chosen.files else judge.find_gone(chosen.files)
+            code = run_pytest(group.tests, Runner(partial(judge.judge, group=group, files=files)))
+            if code:
+                return code
+    counts, gone = judge.counts, [] if chosen.files or chosen.again else judge.find_gone(chosen.files)
     told = f"{counts['equivalent']} listed as equivalent, {counts['circled']} turned in a circle, "
     told += f"{counts['hung']} hung, {counts['survived']} survived"
     print(f"{counts['all']} mutants, {told}")

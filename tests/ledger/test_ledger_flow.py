@@ -139,6 +139,19 @@ def test_a_cell_can_fail_after_it_gave_figures(planned: Ledger) -> None:
     assert (cell.status, cell.outcome_class, cell.outcomes["capacity"].value) == ("failed", "shorted", 60.0)
 
 
+def test_a_stale_sheet_is_told_what_holds(planned: Ledger) -> None:
+    sheet = [{"id": "P001", "outcomes": {"capacity": 60}}]
+    planned.record(sheet)
+    planned.correct("P001", {"capacity": 58})
+    assert planned.record(sheet).replaced == ("P001, capacity: 60 was corrected to 58, which stands.",)
+
+
+def test_a_discarded_run_bars_its_own_cells_alone(planned: Ledger) -> None:
+    planned.record([{"id": "P001", "run": "R1"}])
+    planned.discard_run("R1", "leak")
+    assert planned.record([{"id": "P002", "run": "R2", "outcomes": {"capacity": 60}}]).new == 1
+
+
 def test_where_a_cell_failed_can_be_told_later(planned: Ledger) -> None:
     planned.fail("P001", "shorted")
     planned.record([{"id": "P001", "stage": "test", "cause": "pinhole"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 from ledger_recipes import proposal
 
 from postgres_server import Server
-from pvdopt.ledger import Ledger, tables
+from pvdopt.errors import LedgerBusy, PvdoptError
+from pvdopt.ledger import Ledger, leases, tables
 from pvdopt.ledger.leases import claim, kept_renewed, read_held, release, renew
 
 LONG = 3600.0
@@ -119,3 +121,29 @@ def test_a_proposal_may_follow_results_it_did_not_know_but_no_recipes(place: str
             one.add_proposals([proposal(bias_v=-11.0)], expected=seen)
         with pytest.raises(LedgerChanged):
             one.add_proposals([proposal(bias_v=-12.0)], expected=99)
+
+
+def test_a_lease_that_cannot_be_renewed_is_tried_again_and_a_lost_one_left(
+    planned: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[PvdoptError | list[str]] = [LedgerBusy("somebody else is writing"), ["P001"], []]
+    is_lost = threading.Event()
+
+    def renewed(*_: object) -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, PvdoptError):
+            raise answer
+        if not answer:
+            is_lost.set()
+        return answer
+
+    monkeypatch.setattr(leases, "renew", renewed)
+    caplog.set_level("INFO", leases.__name__)
+    with kept_renewed(planned, "a", "P001", 0.03):
+        assert is_lost.wait(30)
+    said = [(r.levelname, r.getMessage(), r.cell, getattr(r, "why", None)) for r in caplog.records]  # type: ignore[attr-defined]
+    assert said == [
+        ("INFO", "lease not renewed", "P001", "somebody else is writing"),
+        ("WARNING", "lease lost", "P001", None),
+    ]
+    assert answers == [], "nothing is renewed once it is lost"

@@ -325,7 +325,7 @@ class _Row:
             return
         for name, value in given.items():
             fault = find_name_fault(name)
-            if not fault and name in others:
+            if name in others:
                 fault = f"is {kind} of this campaign's cells and cannot stand among {what}"
             if fault:
                 self._refuse(str(name), fault)
