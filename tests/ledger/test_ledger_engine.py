@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ledger_recipes import proposal
 
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerTooNew, PvdoptError
-from pvdopt.ledger import Ledger, copies, drives, engine
+from pvdopt.ledger import Ledger, copies, drives, engine, migrations, tables
 from pvdopt.ledger.engine import Location, choose_journal, free_schema, set_journal
 from pvdopt.ledger.fold import without_collection
 
@@ -226,6 +226,30 @@ def test_facts_that_cannot_follow_each_other_make_nothing(planned: Ledger, tmp_p
     assert not (tmp_path / "other.db").exists()
 
 
+def test_a_ledger_that_cannot_be_remade_is_let_go(
+    planned: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    closed = []
+    really = Ledger.close
+    monkeypatch.setattr(tables, "insert_facts", refuse)
+    monkeypatch.setattr(Ledger, "close", lambda self: closed.append(Path(self.name).name) or really(self))
+    with pytest.raises(OSError, match="No space left"):
+        Ledger.remake(tmp_path / "other.db", "lco", planned.facts())
+    assert closed == ["other.db"]
+
+
+def test_a_ledger_of_today_is_not_led_anywhere(planned: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("nothing is to be migrated")
+
+    monkeypatch.setattr(migrations, "migrate", refuse)
+    with Ledger.open(path) as again:
+        assert again.digest() == planned.digest()
+
+
 # -- copies ------------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +349,7 @@ tmpfs /mnt/lab/local tmpfs rw 0 0
 me@host: /home/me/far fuse.sshfs rw 0 0
 pc:/bare /mnt/bare nfs
 short line
+
 """
 
 

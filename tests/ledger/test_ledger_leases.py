@@ -37,6 +37,7 @@ def test_no_cell_is_held_twice_and_none_that_is_made_or_dropped(place: str | Pat
         assert claim(one, "a", 9, LONG) == ["P001", "P004"], "what one holds is taken again"
         assert read_held(one) == {"P001": "a", "P004": "a", "P005": "b", "P006": "b"}
         release(other, "b", ["P001", "P005"])
+        assert read_held(one) == {"P001": "a", "P004": "a", "P006": "b"}, "nobody lets go what another one holds"
         assert claim(one, "a", 9, LONG) == ["P001", "P004", "P005"]
 
 
@@ -147,3 +148,17 @@ def test_a_lease_that_cannot_be_renewed_is_tried_again_and_a_lost_one_left(
         ("WARNING", "lease lost", "P001", None),
     ]
     assert answers == [], "nothing is renewed once it is lost"
+
+
+def test_nothing_is_renewed_once_the_work_is_done(planned: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_renewing = threading.Event()
+
+    def renewed(*_: object) -> list[str]:
+        is_renewing.set()
+        time.sleep(0.2)
+        return ["P001"]
+
+    monkeypatch.setattr(leases, "renew", renewed)
+    with kept_renewed(planned, "a", "P001", 0.03):
+        assert is_renewing.wait(30)
+    assert "pvdopt-lease" not in [thread.name for thread in threading.enumerate()]
