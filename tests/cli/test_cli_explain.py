@@ -55,6 +55,11 @@ def test_a_recipe_of_a_file_is_explained(run: Any) -> None:
     done = run("explain", "lco_lipon.toml", *SETTINGS)
     assert done.code == 0
     assert "the reported recipe predicted best here" in done.out
+    lines = [line.split() for line in done.out.splitlines()]
+    (heads,) = (line for line in lines if line[:2] == ["predicted", "80"])
+    (capacity,) = (line for line in lines if line[:2] == ["capacity", "(uAh/cm2/um)"])
+    assert heads[-4:] == ["in", "theory", "up", "to"]
+    assert float(capacity[-2]) > float(capacity[-1]) == 69.2
 
 
 @pytest.mark.parametrize("words", [("lco_lipon.toml",), ("a", "b", "c"), ("a", "b", "thickness_um=1")])

@@ -86,6 +86,12 @@ def test_the_page_is_the_same_every_time(lco: Campaign, page: str) -> None:
     assert render_report(build_report(lco)) == page
 
 
+def test_an_interval_that_passes_theory_says_where_theory_ends(lco: Campaign, page: str) -> None:
+    (proposal,) = build_report(lco).proposals
+    assert proposal.predicted["capacity"][2] > proposal.theory["capacity"] == pytest.approx(69.19, abs=0.01)
+    assert page.count("in theory up to 69.2") == 1
+
+
 def test_all_text_from_data_is_escaped(evil: Campaign) -> None:
     page = render_report(build_report(evil))
     assert EVIL not in page

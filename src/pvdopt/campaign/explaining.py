@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.attribution import Contribution, contributions, count_evidence, iterate_slices
-from pvdopt.campaign.beliefs import INTERVAL, Beliefs, describe, general_notes, lean_on, tell_shares
+from pvdopt.campaign.beliefs import INTERVAL, Beliefs, describe, find_theory, general_notes, lean_on, tell_shares
 from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.campaign.reports import Shares
 from pvdopt.campaign.standing import measured_recipes, meets_thresholds
@@ -80,6 +80,8 @@ class Explanation:
     near, near_own : list of NearCell
     alternatives : list of mapping
         What was considered with the proposal and came next, see :func:`pvdopt.choice.alternatives.find_alternatives`.
+    theory : dict of str to float
+        What the recipe can hold in theory, by outcome.
     """
 
     id: str | None
@@ -102,6 +104,7 @@ class Explanation:
     notes: list[str]
     fingerprint: str
     alternatives: list[Mapping[str, Any]]
+    theory: dict[str, float]
 
 
 def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against: str | None) -> Explanation:
@@ -142,6 +145,7 @@ def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against:
         notes=[*_share_notes(beliefs, shares), *_kind_notes(beliefs), *general_notes(beliefs)],
         fingerprint=beliefs.fingerprint(),
         alternatives=[] if cell is None else list(cell.proposal.get("alternatives") or []),
+        theory=find_theory(beliefs, recipes)[0],
     )
 
 

@@ -81,7 +81,11 @@ def _print_explanation(found: Explanation) -> None:
         [outcome_label(found, name), output.show(e.median, digits=3), output.show_interval(e.low, e.high)]
         for name, e in found.expected.items()
     ]
-    output.print_table(["", "predicted", "80 % within"], rows, "")
+    headings = ["", "predicted", "80 % within"]
+    if any(e.high > found.theory.get(name, math.inf) for name, e in found.expected.items()):
+        headings.append("in theory up to")
+        rows = [[*row, output.show(found.theory.get(n), digits=3)] for row, n in zip(rows, found.expected, strict=True)]
+    output.print_table(headings, rows, "")
     lines = list(share_lines([found.shares]))
     if lines:
         output.print_line()

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pvdopt.campaign.beliefs import describe, general_notes, lean_on, versions
+from pvdopt.campaign.beliefs import describe, find_theory, general_notes, lean_on, versions
 from pvdopt.campaign.explaining import explain
 from pvdopt.campaign.level_words import say_level
 from pvdopt.campaign.own_cells import OwnCells, to_model_scale
@@ -195,6 +195,7 @@ def _proposals(own: OwnCells, beliefs: Beliefs) -> list[ProposalView]:
     recipes = own.space.frame([own.settings(c) for c in cells])
     frame = describe(beliefs, recipes)
     near, warnings = lean_on(beliefs, recipes)
+    theory = find_theory(beliefs, recipes)
     return [
         ProposalView(
             id=cell.id,
@@ -205,6 +206,7 @@ def _proposals(own: OwnCells, beliefs: Beliefs) -> list[ProposalView]:
             reason=cell.reason or "",
             leans_on=near[k],
             warnings=warnings[k],
+            theory=theory[k],
             runs=[str(label) for label in (cell.proposal.get("runs") or {}).values() if label],
         )
         for k, (cell, row) in enumerate(zip(cells, frame.to_dict("records"), strict=True))

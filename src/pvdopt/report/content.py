@@ -74,6 +74,8 @@ class ProposalView:
     ----------
     warnings : list of str
         Where it leaves the evidence.
+    theory : mapping of str to float
+        What it can hold in theory, by outcome.
     runs : list of str
         The runs it is planned for.
     """
@@ -86,6 +88,7 @@ class ProposalView:
     reason: str
     leans_on: list[NearCell]
     warnings: list[str]
+    theory: Mapping[str, float]
     runs: list[str] = field(default_factory=list)
 
 
