@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import multivariate_normal
 from surrogate_tables import CAMPAIGN, asked, plain, small_evidence, with_evidence
 
-from pvdopt.features import encode
 from pvdopt.objectives import Objective
 from pvdopt.surrogates.base import MixedPrediction, Prediction
 from pvdopt.surrogates.doubting_process import FAITH, DoubtingProcess
@@ -73,7 +72,7 @@ def test_without_own_cells_or_a_doubtful_belief_it_believes(table):
 def test_the_evidence_is_the_density_of_own_rows_given_the_reported(believes):
     table = heated(AS_REPORTED)
     model = GaussianProcess(n_restarts=0, believes=believes).fit(table)
-    covariance, _ = model._training_covariance(model.theta, model._rows, model._noise_var)
+    covariance, _ = model._covariance.with_slopes(model.theta, model._rows, model._noise_var)
     residual, told = model._residual, ~table.own
     everything = multivariate_normal(cov=covariance).logpdf(residual)
     reported = multivariate_normal(cov=covariance[np.ix_(told, told)]).logpdf(residual[told])
@@ -87,10 +86,9 @@ def test_one_that_doubts_takes_nothing_of_heat_and_bias_from_the_literature():
     # Nothing but heat differs between these films, and without it physics expects the same of all.
     assert np.ptp(model.predict(found).mean) < 1e-9
     assert np.ptp(GaussianProcess(n_restarts=0).fit(table.subset(~table.own)).predict(found).mean) > 0.5
-    nothing = np.full(6, "", dtype=object)
-    rows = model._make_rows(found, encode(table.inputs, found), nothing, nothing, np.ones(6, dtype=bool))
-    variance = model._prior_variance(rows, model._amplitudes())
-    np.testing.assert_allclose(variance, np.diag(model._effect_covariance(rows, model._amplitudes())))
+    rows = model._covariance.read_recipes(found)
+    variance = model._covariance.variance(model.theta, rows)
+    np.testing.assert_allclose(variance, np.diag(model._covariance.of_effects(model.theta, rows)))
 
 
 def test_a_mixed_belief_moves_with_all_that_it_is_made_of():

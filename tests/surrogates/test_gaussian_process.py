@@ -12,7 +12,6 @@ from scipy.stats import norm
 from surrogate_tables import CAMPAIGN, PLAIN, asked, observed, plain, recipes, small_evidence, truth, with_evidence
 
 from pvdopt.evidence import Evidence
-from pvdopt.features import encode
 from pvdopt.space import Continuous, SearchSpace
 from pvdopt.surrogates import gaussian_process
 from pvdopt.surrogates.gaussian_process import GaussianProcess, asking_source, truncated_moments
@@ -76,8 +75,8 @@ def test_the_gradient_is_that_of_finite_differences(kind, shift):
 @pytest.mark.parametrize("kind", TABLES)
 def test_both_ways_to_the_covariance_of_the_rows_agree(kind):
     model = GaussianProcess(n_restarts=0).fit(TABLES[kind]())
-    slow, _ = model._training_covariance(model.theta, model._rows, model._noise_var)
-    np.testing.assert_allclose(model._rows_covariance(model._noise_var), slow, rtol=1e-12)
+    slow, _ = model._covariance.with_slopes(model.theta, model._rows, model._noise_var)
+    np.testing.assert_allclose(model._covariance.of_known(model.theta, model._noise_var), slow, rtol=1e-12)
     assert np.linalg.eigvalsh(slow).min() > 0
 
 
@@ -154,15 +153,13 @@ class TestLevelOfTheLaboratory:
         model = GaussianProcess(n_restarts=0).fit(table)
         asked_for = lab(ONE, OTHER, {**ONE, "bias_v": -20.0})
         p = model.predict(asked_for)
-        rows = model._make_rows(
-            asked_for, encode(table.inputs, asked_for), *[np.full(3, "", dtype=object)] * 2, np.ones(3, dtype=bool)
-        )
-        amplitude = model._amplitudes()
+        covariance, theta = model._covariance, model.theta
+        rows, level_var = covariance.read_recipes(asked_for), covariance.amplitudes(theta)["source"]
         # Prior of effects and level stacked, and what each has in common with the rows.
         prior = np.zeros((4, 4))
-        prior[:3, :3], prior[3, 3] = model._effect_covariance(rows, amplitude), amplitude["source"]
-        with_rows = np.vstack([model._cross(rows, amplitude), amplitude["source"] * table.own])
-        inverse = np.linalg.inv(model._rows_covariance(model._noise_var))
+        prior[:3, :3], prior[3, 3] = covariance.of_effects(theta, rows), level_var
+        with_rows = np.vstack([covariance.with_known(theta, rows), level_var * table.own])
+        inverse = np.linalg.inv(covariance.of_known(theta, model._noise_var))
         joint = prior - with_rows @ inverse @ with_rows.T
         add = np.hstack([np.eye(3), np.ones((3, 1))])
         total = np.diag(add @ joint @ add.T)
@@ -223,7 +220,7 @@ class TestLevelOfTheLaboratory:
         known = table.frame["electrolyte"].notna().to_numpy()
         assert 0 < known.sum() < len(table)
         believed = (model._rows.beliefs * table.prior.weight_sd) ** 2
-        variance = np.diag(model._rows_covariance(np.zeros(len(table)))) - believed.sum(axis=1)
+        variance = np.diag(model._covariance.of_known(model.theta, np.zeros(len(table)))) - believed.sum(axis=1)
         np.testing.assert_allclose(variance, variance[0], rtol=1e-9)
 
 
@@ -363,7 +360,7 @@ def test_what_further_cells_would_leave_is_what_they_leave(kind, n_cells):
     )
     later = GaussianProcess(n_restarts=0).fit(after)
     # What a missing value may have been and what a bound hides is read off all rows; that is not asked here.
-    later.theta, later._kernel = model.theta, model._kernel
+    later.theta, later._covariance._kernel = model.theta, model._covariance._kernel
     later._noise_var[: len(table)] = model._noise_var
     later._solve(later._residual, later._noise_var)
     # A prediction keeps the level's deviation without its sign, which for a recipe or two is the other one.
@@ -377,9 +374,9 @@ def test_process_effects_are_as_wide_as_the_prior_says():
     even = evenly_wide(table)
     wide = replace(table, prior=replace(table.prior, widening=lambda beliefs: np.full(len(beliefs), 3.0)))
     plain, tripled = (GaussianProcess(n_restarts=0).fit(t.subset(np.zeros(len(t), bool))) for t in (even, wide))
-    process = sum(plain._amplitudes()[name] for name in ("additive", "interaction"))
+    process = sum(plain._covariance.amplitudes(plain.theta)[name] for name in ("additive", "interaction"))
     gained = tripled.predict(lab(ONE)).std ** 2 - plain.predict(lab(ONE)).std ** 2
     assert gained == pytest.approx(8.0 * process)
     rows = GaussianProcess(n_restarts=0).fit(wide)
-    joint = rows._effect_covariance(rows._rows, rows._amplitudes())
+    joint = rows._covariance.of_effects(rows.theta, rows._rows)
     assert np.linalg.eigvalsh(joint).min() > -1e-9

@@ -8,7 +8,7 @@ Notation: K covariance of the training rows, alpha = K^-1 (y - m), theta log hyp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -18,10 +18,10 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
-from pvdopt.features import Design, encode
 from pvdopt.surrogates.base import Prediction
+from pvdopt.surrogates.covariance import RowCovariance, Rows
 from pvdopt.surrogates.hyperpriors import hyperpriors
-from pvdopt.surrogates.kernel import FactorPair, ProcessKernel, equal_levels
+from pvdopt.surrogates.kernel import FactorPair
 from pvdopt.training import OWN_SOURCE, TrainingTable
 
 Array = NDArray[np.float64]
@@ -32,22 +32,6 @@ Array = NDArray[np.float64]
 SHARED_RESPONSE = 0.6
 #: Rows used to set hyperparameters; all rows are used to predict.
 N_ROWS_FOR_HYPERPARAMETERS = 400
-#: In a laboratory where the literature does not hold: deviation of the weights of its beliefs, which may then have
-#: either sign, and how much wider process effects are (judgements, unverified; tried on simulated laboratories,
-#: studies/lab_transfer).
-DOUBTED_WEIGHT_SD, DOUBTED_WIDTH = 0.3, 2.0
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What the covariance reads of a set of rows."""
-
-    design: Design
-    beliefs: Array
-    effects: tuple[NDArray[np.object_], ...]
-    source: NDArray[np.object_]
-    run: NDArray[np.object_]
-    own: NDArray[np.bool_]
 
 
 @dataclass
@@ -78,11 +62,9 @@ class GaussianProcess:
         """Learn from a training table; an empty one gives the prior."""
         self._table = table
         self._priors = hyperpriors(table)
-        design = encode(table.inputs, table.frame)
-        self._kernel = ProcessKernel.learn(design)
-        self._unstated = tuple(bool(c.missing[table.own].all()) for c in design.columns)
+        self._covariance = RowCovariance(table, self.shared_response, believes=self.believes)
         self._asking = asking_source(table)
-        self._rows = self._make_rows(table.frame, design, table.source, table.run, table.own)
+        self._rows = self._covariance.known
         prior_mean, prior_var = self._prior_mean(table.frame, self._rows)
         self.theta = np.array([np.log(p.median) for p in self._priors])
         self._noise_var = table.noise_var + prior_var
@@ -99,26 +81,7 @@ class GaussianProcess:
         self._solve(self._residual, self._noise_var)
         return self
 
-    def _make_rows(
-        self,
-        frame: pd.DataFrame,
-        design: Design,
-        source: NDArray[np.object_],
-        run: NDArray[np.object_],
-        own: NDArray[np.bool_],
-    ) -> _Rows:
-        effects = tuple(
-            np.array(list(frame[e]) if e in frame.columns else [None] * len(frame), dtype=object)
-            for e in self._table.effects
-        )
-        # What the laboratory never states is one setting in all its cells, whatever it is.
-        columns = tuple(
-            replace(c, common=c.missing & own) if unstated else c
-            for c, unstated in zip(design.columns, self._unstated, strict=True)
-        )
-        return _Rows(Design(columns, design.n), self._table.prior.beliefs(frame), effects, source, run, own)
-
-    def _prior_mean(self, frame: pd.DataFrame, rows: _Rows) -> tuple[Array, Array]:
+    def _prior_mean(self, frame: pd.DataFrame, rows: Rows) -> tuple[Array, Array]:
         """Return the prior mean of rows and the variance of what each leaves open, each of shape (n,)."""
         mean, variance = self._table.prior.mean(frame)
         if not self.believes:
@@ -131,8 +94,8 @@ class GaussianProcess:
         picked = np.arange(len(residual))
         if len(residual) > N_ROWS_FOR_HYPERPARAMETERS:
             picked = np.sort(rng.choice(len(residual), N_ROWS_FOR_HYPERPARAMETERS, replace=False))
-        rows = _take(self._rows, picked)
-        pairs = self._kernel.pairs(rows.design, rows.design)
+        rows = self._rows.take(picked)
+        pairs = self._covariance.pairs(rows)
         bounds = [p.bounds for p in self._priors]
         centre = np.array([np.log(p.median) for p in self._priors])
         width = np.array([p.log_sd for p in self._priors])
@@ -156,13 +119,13 @@ class GaussianProcess:
     def _objective(
         self,
         theta: Array,
-        rows: _Rows,
+        rows: Rows,
         residual: Array,
         noise_var: Array,
         pairs: list[FactorPair] | None = None,
     ) -> tuple[float, Array]:
         """Return minus the log posterior of theta and its gradient."""
-        covariance, slopes = self._training_covariance(theta, rows, noise_var, pairs)
+        covariance, slopes = self._covariance.with_slopes(theta, rows, noise_var, pairs)
         try:
             factor = cho_factor(covariance, lower=True)
         except np.linalg.LinAlgError:
@@ -176,82 +139,6 @@ class GaussianProcess:
         z = (theta - centre) / width
         return float(value + 0.5 * z @ z), gradient + z / width
 
-    def _training_covariance(
-        self, theta: Array, rows: _Rows, noise_var: Array, pairs: list[FactorPair] | None = None
-    ) -> tuple[Array, list[Array]]:
-        """Return K and its derivatives by theta."""
-        n_inputs = len(self._table.inputs)
-        ready = self._kernel.pairs(rows.design, rows.design) if pairs is None else pairs
-        found = [pair.with_slope(float(t)) for pair, t in zip(ready, theta, strict=False)]
-        for value, slope in found:
-            # A row's unknown value is one value, whatever it is: it correlates fully with itself.
-            np.fill_diagonal(value, 1.0)
-            np.fill_diagonal(slope, 0.0)
-        amplitude = np.exp(2.0 * theta[n_inputs:])
-        n = rows.design.n
-        shared = self._shared(rows, rows)
-        product = np.ones((n, n))
-        additive = np.zeros((n, n))
-        for value, _ in found:
-            product *= value
-            additive += value / n_inputs
-        additive *= amplitude[0] * shared
-        product *= amplitude[1] * shared
-        slopes = [
-            amplitude[0] * shared * slope / n_inputs + product * slope / np.maximum(value, 1e-12)
-            for value, slope in found
-        ]
-        covariance = additive + product + self._linear(rows, rows)
-        slopes += [2.0 * additive, 2.0 * product]
-        position = 2
-        grouped = [*rows.effects]
-        if self._table.effects:
-            grouped.append(rows.source)
-        grouped.append(rows.run)
-        for levels in grouped:
-            term = amplitude[position] * self._same_level(levels)
-            covariance += term
-            slopes.append(2.0 * term)
-            position += 1
-        noise = amplitude[position] * np.eye(n)
-        slopes.append(2.0 * noise)
-        return covariance + noise + np.diag(noise_var + 1e-8), slopes
-
-    @staticmethod
-    def _same_level(levels: NDArray[np.object_]) -> Array:
-        """Return 1 where rows share a level; one that is not known is a level of its own, shared with no other row."""
-        same = equal_levels(levels, levels)
-        np.fill_diagonal(same, 1.0)
-        return same
-
-    def _shared(self, a: _Rows, b: _Rows) -> Array:
-        """Return what process effects are multiplied by between rows.
-
-        1 on the same side, the shared share between laboratory and literature; times how wide both rows' effects are.
-        """
-        across = self.shared_response if self.believes else 0.0
-        shared = np.where(a.own[:, None] == b.own[None, :], 1.0, across)
-        return np.asarray(shared * self._width(a)[:, None] * self._width(b)[None, :])
-
-    def _width(self, rows: _Rows) -> Array:
-        """Return what the deviation of each row's process effects is multiplied by, shape (n,)."""
-        widening = self._table.prior.widening
-        width = np.ones(rows.design.n) if widening is None else widening(rows.beliefs)
-        return width if self.believes else np.where(rows.own, DOUBTED_WIDTH, width)
-
-    def _weighted(self, rows: _Rows) -> Array:
-        """Return the beliefs of rows times the deviations of their weights; a doubted one has a weight of its own."""
-        prior = self._table.prior
-        weighted = rows.beliefs * prior.weight_sd
-        if self.believes:
-            return np.asarray(weighted)
-        doubted = rows.own[:, None] & (prior.doubtful != 0)[None, :]
-        return np.hstack([np.where(doubted, 0.0, weighted), np.where(doubted, DOUBTED_WEIGHT_SD * rows.beliefs, 0.0)])
-
-    def _linear(self, a: _Rows, b: _Rows) -> Array:
-        """Return the covariance of the level and the weighted beliefs."""
-        return np.asarray(self._table.prior.level_sd**2 + self._weighted(a) @ self._weighted(b).T)
-
     def _complete_bounds(self, prior_mean: Array) -> tuple[Array, Array]:
         """Return residuals and noise in which each bound is replaced by what it is expected to hide.
 
@@ -264,7 +151,7 @@ class GaussianProcess:
         residual, noise = self._residual.copy(), self._noise_var.copy()
         rows = np.flatnonzero(table.censor)
         for _ in range(8):
-            inverse = np.linalg.inv(self._rows_covariance(noise))
+            inverse = np.linalg.inv(self._covariance.of_known(self.theta, noise))
             alpha = inverse @ residual
             for k in rows:
                 extra = noise[k] - base_noise[k]
@@ -274,21 +161,8 @@ class GaussianProcess:
                 residual[k], noise[k] = new, base_noise[k] + spread
         return residual, noise
 
-    def _amplitudes(self) -> dict[str, float]:
-        """Return the variances by name."""
-        return dict(zip((p.name for p in self._priors), map(float, np.exp(2.0 * self.theta)), strict=True))
-
-    def _rows_covariance(self, noise_var: Array) -> Array:
-        """Return K of all training rows, without its derivatives (which need as much memory again for each input)."""
-        rows, amplitude = self._rows, self._amplitudes()
-        covariance = self._effect_covariance(rows, amplitude)
-        if self._table.effects:
-            covariance += amplitude["source"] * self._same_level(rows.source)
-        covariance += amplitude["run"] * self._same_level(rows.run)
-        return covariance + np.diag(amplitude["noise"] + noise_var + 1e-8)
-
     def _solve(self, residual: Array, noise_var: Array) -> None:
-        self._solved = cho_factor(self._rows_covariance(noise_var), lower=True)
+        self._solved = cho_factor(self._covariance.of_known(self.theta, noise_var), lower=True)
         self._alpha = cho_solve(self._solved, residual)
 
     # -- prediction ------------------------------------------------------------------------------------------------
@@ -301,18 +175,16 @@ class GaussianProcess:
         recipes : DataFrame of shape (n, ...)
             Input and effect columns; NaN is not known.
         """
-        n = len(recipes)
-        design = encode(self._table.inputs, recipes)
-        nothing = np.full(n, "", dtype=object)
-        rows = self._make_rows(recipes, design, nothing, nothing, np.ones(n, dtype=bool))
+        n, theta = len(recipes), self.theta
+        rows = self._covariance.read_recipes(recipes)
         prior_mean, prior_var = self._prior_mean(recipes, rows)
-        amplitude = self._amplitudes()
+        amplitude = self._covariance.amplitudes(theta)
         mean = np.array(prior_mean)
-        variance, level_var = self._prior_variance(rows, amplitude), amplitude.get("source", 0.0)
+        variance, level_var = self._covariance.variance(theta, rows), amplitude.get("source", 0.0)
         offset_var = np.full(n, level_var)
         explained: Array = np.zeros((0, n))
         if self._solved is not None:
-            cross = self._cross(rows, amplitude)
+            cross = self._covariance.with_known(theta, rows)
             level = np.where(self._rows.source == self._asking, level_var, 0.0)
             mean += (cross + level) @ self._alpha
             # Posterior of the recipe effect f and the level l; their covariance comes from rows that know only f + l.
@@ -326,7 +198,7 @@ class GaussianProcess:
             offset_var = (level_var + together) ** 2 / level_var if level_var > 0 else np.zeros(n)
 
         def covariance() -> Array:
-            return self._effect_covariance(rows, amplitude) - explained.T @ explained
+            return self._covariance.of_effects(theta, rows) - explained.T @ explained
 
         noise = np.sqrt(amplitude["noise"] + amplitude["run"] + prior_var)
         return Prediction(
@@ -347,17 +219,14 @@ class GaussianProcess:
             Model scale squared, recipe effect and level together, each at most the one before. Hyperparameters are
             those of all rows throughout, so that what rows add is all that differs.
         """
-        n = len(recipes)
-        nothing = np.full(n, "", dtype=object)
-        design = encode(self._table.inputs, recipes)
-        rows = self._make_rows(recipes, design, nothing, nothing, np.ones(n, dtype=bool))
-        amplitude = self._amplitudes()
-        level_var = amplitude.get("source", 0.0)
-        prior = self._prior_variance(rows, amplitude) + level_var
+        rows = self._covariance.read_recipes(recipes)
+        level_var = self._covariance.amplitudes(self.theta).get("source", 0.0)
+        prior = self._covariance.variance(self.theta, rows) + level_var
         if self._solved is None:
             return prior, prior, prior
-        cross = self._cross(rows, amplitude) + np.where(self._rows.source == self._asking, level_var, 0.0)
-        covariance = self._rows_covariance(self._noise_var)
+        level = np.where(self._rows.source == self._asking, level_var, 0.0)
+        cross = self._covariance.with_known(self.theta, rows) + level
+        covariance = self._covariance.of_known(self.theta, self._noise_var)
         left = []
         for picked in (np.flatnonzero(~self._rows.own), np.arange(len(self._rows.own))):
             explained = cross[:, picked].T
@@ -373,7 +242,7 @@ class GaussianProcess:
         The difference of two log marginal likelihoods (Rasmussen and Williams 2006, equation 2.30); a bound counts as
         what it is expected to hide.
         """
-        covariance = self._rows_covariance(self._noise_var)
+        covariance = self._covariance.of_known(self.theta, self._noise_var)
 
         def log_density(picked: NDArray[np.intp]) -> float:
             factor = np.linalg.cholesky(covariance[np.ix_(picked, picked)])
@@ -387,50 +256,13 @@ class GaussianProcess:
 
         None where sources are not told apart or the laboratory has no row yet.
         """
-        level_var = self._amplitudes().get("source", 0.0)
+        level_var = self._covariance.amplitudes(self.theta).get("source", 0.0)
         if self._solved is None or self._asking is None or level_var <= 0:
             return None
         level = np.where(self._rows.source == self._asking, level_var, 0.0)
         by_level = solve_triangular(self._solved[0], level, lower=True)
         left = max(level_var - float(by_level @ by_level), 0.0)
         return float(level @ self._alpha), float(np.sqrt(left))
-
-    def _cross(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
-        """Return the covariance of the recipe effect with the training rows, shape (n, n_train)."""
-        additive, product = self._kernel.parts(rows.design, self._rows.design, self.theta[: len(self._table.inputs)])
-        shared = self._shared(rows, self._rows)
-        cross = (amplitude["additive"] * additive + amplitude["interaction"] * product) * shared
-        cross += self._linear(rows, self._rows)
-        for name, a, b in zip(self._table.effects, rows.effects, self._rows.effects, strict=True):
-            cross += amplitude[f"effect {name}"] * equal_levels(a, b)
-        return np.asarray(cross)
-
-    def _prior_variance(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
-        prior = self._table.prior
-        effects = sum(amplitude[f"effect {e}"] for e in self._table.effects)
-        linear = prior.level_sd**2 + (self._weighted(rows) ** 2).sum(axis=1)
-        process = (amplitude["additive"] + amplitude["interaction"]) * self._width(rows) ** 2
-        return np.asarray(linear + process + effects)
-
-    def _effect_covariance(self, rows: _Rows, amplitude: dict[str, float]) -> Array:
-        lengths = self.theta[: len(self._table.inputs)]
-        additive, product = self._kernel.parts(rows.design, rows.design, lengths, same=True)
-        joint = (amplitude["additive"] * additive + amplitude["interaction"] * product) * self._shared(rows, rows)
-        joint += self._linear(rows, rows)
-        for name, levels in zip(self._table.effects, rows.effects, strict=True):
-            joint += amplitude[f"effect {name}"] * self._same_level(levels)
-        return np.asarray(joint)
-
-
-def _take(rows: _Rows, picked: NDArray[np.intp]) -> _Rows:
-    return _Rows(
-        rows.design.take(picked),
-        rows.beliefs[picked],
-        tuple(e[picked] for e in rows.effects),
-        rows.source[picked],
-        rows.run[picked],
-        rows.own[picked],
-    )
 
 
 def asking_source(table: TrainingTable) -> str | None:
