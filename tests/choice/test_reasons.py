@@ -38,7 +38,8 @@ def grounds(medians, best=None, **more):
         # Better by a hair, and worth a run for its spread: no exploit.
         ({"capacity": 40.1}, [CAPACITY], [[40.0]], {"hope": UNSURE}, "explore"),
         ({"capacity": 40.1, "retention": 0.9}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": UNSURE}, "explore"),
-        ({"capacity": 50.0, "retention": 0.8}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": UNSURE}, "trade-off"),
+        ({"capacity": 50.0, "retention": 0.8}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": SURE}, "trade-off"),
+        ({"capacity": 40.1, "retention": 0.899}, [CAPACITY, RETENTION], [[40.0, 0.9]], {"hope": UNSURE}, "explore"),
     ],
 )
 def test_purposes(medians, goals, front, more, purpose):
@@ -122,6 +123,16 @@ BOTH = [CAPACITY, RETENTION]
             "cell meets the thresholds 70%; chance of a usable cell 90%.",
         ),
         (
+            "explore",
+            grounds({"capacity": 40.1, "retention": 0.899}, {"capacity": 40.0}, hope=UNSURE, volume=30.0),
+            BOTH,
+            [[60.0, 0.5], [40.0, 0.9]],
+            "Explore: capacity 40.1 uAh/cm2/um and retention 0.899 predicted, hardly another balance than that of a "
+            "recipe made (believed: capacity 40 uAh/cm2/um and retention 0.9), but not known well; 1 chance in 10 each "
+            "of capacity 43 uAh/cm2/um or more and of retention 0.93 or more; chance that no recipe made matches it in "
+            "all goals 12%; expected gain 1 % of the hypervolume achieved; chance of a usable cell 90%.",
+        ),
+        (
             "baseline",
             grounds({"capacity": 50.0}, gain=None),
             [CAPACITY],
@@ -155,7 +166,7 @@ BOTH = [CAPACITY, RETENTION]
         ),
     ],
     ids=[
-        *("exploit", "explore", "hardly-better", "first", "nothing-yet", "exploit-of-two", "trade-off"),
+        *("exploit", "explore", "hardly-better", "first", "nothing-yet", "exploit-of-two", "trade-off", "by-a-hair"),
         *("baseline-of-none", "baseline", "replicate", "baseline-again"),
     ],
 )

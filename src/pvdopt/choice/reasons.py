@@ -12,8 +12,9 @@ from pvdopt.objectives import Objective
 Purpose = Literal["baseline", "explore", "exploit", "trade-off", "replicate"]
 
 #: Share of the expected gain that has to lie in the predicted medians before a cell is called an exploit: with less
-#: it is its spread that makes it worth a run, however the medians stand.
-MOSTLY = 0.5
+#: it is its spread that makes it worth a run, however the medians stand; and before it is called a trade-off, whose
+#: balance may differ from all others by a hair. Judgements: of real trade-offs the share is 0.4 and more.
+MOSTLY, SOME = 0.5, 0.05
 #: Percent of the hypervolume under which a gain is only called less than this: joint draws show no finer.
 LEAST_PERCENT = 0.01
 
@@ -73,7 +74,7 @@ def choose_purpose(
     """Return what a proposal is for.
 
     Exploit: its predicted medians better what is achieved, and most of the gain lies in them. Trade-off: nothing
-    achieved beats its medians, and they beat nothing. Explore: the gain lies in its spread.
+    achieved beats its medians, they beat nothing, and some of the gain lies in them. Explore: it lies in the spread.
 
     Parameters
     ----------
@@ -89,9 +90,10 @@ def choose_purpose(
     point = _point(grounds, goals)
     if any(_matches(row, point) for row in front):
         return "explore"
+    in_medians = 1.0 if grounds.hope is None else grounds.hope.in_medians
     if len(goals) > 1 and not any(_matches(point, row) for row in front):
-        return "trade-off"
-    return "exploit" if grounds.hope is None or grounds.hope.in_medians >= MOSTLY else "explore"
+        return "trade-off" if in_medians >= SOME else "explore"
+    return "exploit" if in_medians >= MOSTLY else "explore"
 
 
 def _point(grounds: Grounds, goals: Sequence[Objective]) -> list[float]:
@@ -156,7 +158,7 @@ def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], fr
     in_all = {1: "", 2: " in both"}.get(len(goals), " in all")
     beating = [row for row in front if _matches(row, point)]
     beaten = [row for row in front if _matches(point, row)]
-    rows = beating or beaten
+    rows = beating or beaten or front
     # The nearest of them: what it falls short of by least, or betters by least.
     near = min(rows, key=lambda row: max(abs(r - p) / max(abs(r), 1e-12) for r, p in zip(row, point, strict=True)))
     values = {o.name: o.sign * v for o, v in zip(goals, near, strict=True)}
@@ -166,6 +168,8 @@ def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], fr
     if beating:
         in_any = {1: "", 2: " in either"}.get(len(goals), " in any")
         return f"no better{in_any} than {told}, but not known well"
+    if not beaten:
+        return f"hardly another balance than that of {told}, but not known well"
     if purpose == "explore":
         return f"hardly better{in_all} than {told}, but not known well"
     return f"better{in_all} than {told}"
