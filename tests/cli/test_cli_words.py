@@ -11,6 +11,7 @@ import pytest
 
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.folder import rename_config
+from pvdopt.cli.study import _say_reference
 from pvdopt.config import shipped_config
 
 FOLDER = "studies/lco"
@@ -117,3 +118,14 @@ def test_a_bound_inside_its_interval_leaves_open_whether_it_was_right(lab: Any) 
     assert re.search(r"^P001 +retention +>=0\.5 .* open$", done.out, re.M)
     again = lab("record", "P001", "capacity=25", "retention=>=0.5", "cycles=100", "--confirm").out
     assert again.startswith("P001: 0 new rows, 1 row known already")
+
+
+def test_a_hypervolume_says_above_which_point_it_counts(lab: Any) -> None:
+    assert lab("suggest", FOLDER, "-n", 1).code == 0
+    with Campaign.open(FOLDER) as campaign:
+        said = _say_reference(campaign)
+    assert re.fullmatch(
+        r"counted above the reference point capacity [0-9.]+ uAh/cm2/um, retention 0\.[0-9]+: 0 until a cell exceeds "
+        "it in every goal and keeps the thresholds",
+        said,
+    )

@@ -201,7 +201,7 @@ def _print_report(campaign: Campaign, report: LoopReport) -> None:
         rows = []
         for cell in report.best:
             unit = "" if cell.unit in ("", "1") else f" {cell.unit}"
-            rows.append([cell.outcome, f"{output.show(cell.value)}{unit}", cell.id])
+            rows.append([cell.outcome, f"{output.show_measured(cell.value, cell.qualifier)}{unit}", cell.id])
         output.print_table(["", "", ""], rows)
     steps = [step for step in report.curve if step.best is not None]
     if steps:
@@ -223,7 +223,7 @@ def _say_reference(campaign: Campaign) -> str:
     units = {o.name: o.unit for o in campaign.objectives}
     point = kept_reference(campaign.own_cells()) or {}
     told = ", ".join(f"{name} {output.show(value, units[name], digits=3)}" for name, value in point.items())
-    return f"counted above the reference point {told}: 0 until a cell exceeds it in every goal"
+    return f"counted above the reference point {told}: 0 until a cell exceeds it in every goal and keeps the thresholds"
 
 
 def _say_how_it_ended(report: LoopReport) -> None:
