@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from pvdopt.campaign import Campaign
-from pvdopt.errors import DataInvalid, Problem, UsageError
+from pvdopt.errors import DataInvalid, Problem, UsageError, what_the_system_says
 from pvdopt.input_files import MAX_REPLY, MB
 
 #: Characters of a command's last words that are kept as the cause of its failure.
@@ -124,7 +124,7 @@ class CommandEvaluator:
             except subprocess.TimeoutExpired:
                 return None, f"no reply within {self.timeout_s:g} s"
             except OSError as error:
-                must = f"the command {self.words[0]!r} cannot be started ({error.strerror or error})."
+                must = f"the command {self.words[0]!r} cannot be started ({what_the_system_says(error)})."
                 raise UsageError(must) from error
             if done.returncode != 0:
                 err.seek(max(0, err.seek(0, os.SEEK_END) - 4 * N_LAST_WORDS))

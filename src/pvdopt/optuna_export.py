@@ -23,7 +23,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pvdopt.campaign.own_cells import OwnCells
-from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
+from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError, what_the_system_says
 from pvdopt.ledger.engine import DATABASE_ERRORS
 from pvdopt.ledger.state import CellState
 from pvdopt.optuna_coding import DeclaredCoding, distribution_of
@@ -279,7 +279,7 @@ def make_dashboard(campaign: Campaign, host: str = "127.0.0.1", port: int = 8080
     try:
         return make_server(host, port, wsgi(storage), server_class=_Server, handler_class=_Quiet)
     except OSError as error:
-        reason = error.strerror or error
+        reason = what_the_system_says(error)
         raise PvdoptError(f"port {port} of {host} cannot be had ({reason}). Name another with --port.") from error
 
 

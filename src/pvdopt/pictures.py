@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.errors import PvdoptError, UsageError, what_the_system_says
 from pvdopt.output_files import write_text, written_aside
 
 ENDINGS = (".html", ".svg", ".png", ".pdf")
@@ -41,7 +41,7 @@ def write_picture(path: str | Path, page: Callable[[], str], drawing: Callable[[
             with written_aside(path) as aside:
                 figure.savefig(aside, dpi=dpi)
     except OSError as error:
-        raise PvdoptError(f"{path} cannot be written ({error.strerror or error})") from error
+        raise PvdoptError(f"{path} cannot be written ({what_the_system_says(error)})") from error
 
 
 def _figure_of(drawing: Callable[[], Any]) -> Any:

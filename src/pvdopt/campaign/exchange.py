@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign.data_dictionary import DERIVED, describe_columns, describe_package
 from pvdopt.campaign.folder import CONFIG_FILE, named_files
-from pvdopt.errors import DataInvalid, Problem, PvdoptError
+from pvdopt.errors import DataInvalid, Problem, PvdoptError, what_the_system_says
 from pvdopt.ledger.facts import Fact, find_faults
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def write_export(
     try:
         _write_all(target, texts)
     except OSError as error:
-        raise PvdoptError(f"{target}: cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{target}: cannot be written ({what_the_system_says(error)}).") from error
     return [target / name for name in texts]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, PvdoptError
+from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, PvdoptError, what_the_system_says
 
 if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
@@ -177,7 +177,7 @@ def _says_why(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PvdoptError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{folder}: cannot be written ({what_the_system_says(error)}).") from error
 
 
 def require_campaign(folder: Path) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pvdopt.columns import Column, vocabulary
-from pvdopt.errors import DataInvalid, Problem, PvdoptError
+from pvdopt.errors import DataInvalid, Problem, PvdoptError, what_the_system_says
 from pvdopt.input_files import read_file
 from pvdopt.materials import cathodes
 from pvdopt.wording import closest, miss_choice
@@ -165,7 +165,7 @@ def write_cells(frame: pd.DataFrame, path: str | Path) -> None:
     except OSError as error:
         if aside.is_file():
             aside.unlink()
-        reason = error.strerror or str(error)
+        reason = what_the_system_says(error)
         raise PvdoptError(f"{path} cannot be written ({reason}). Close it where it is open, or name another") from error
 
 
@@ -212,7 +212,7 @@ def _load(source: str | Path) -> tuple[str, bytes]:
     try:
         return path.name, read_file(path)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = what_the_system_says(error)
         raise DataInvalid(
             Problem(f"cannot be read ({reason})", todo="Check name and folder", file=str(path))
         ) from error

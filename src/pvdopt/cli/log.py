@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from pvdopt.errors import what_the_system_says
 from pvdopt.redaction import redact
 
 LOG = "PVDOPT_LOG"
@@ -42,7 +43,10 @@ def logged(words: Sequence[str]) -> Iterator[None]:
     try:
         handler = logging.FileHandler(place, encoding="utf-8") if place else logging.StreamHandler(sys.stderr)
     except OSError as error:
-        print(f"note: {LOG}: {place} cannot be written ({error.strerror}); nothing is logged.", file=sys.stderr)
+        print(
+            f"note: {LOG}: {place} cannot be written ({what_the_system_says(error)}); nothing is logged.",
+            file=sys.stderr,
+        )
         yield
         return
     handler.setFormatter(_JsonLines())

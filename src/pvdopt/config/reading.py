@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pvdopt.config.schema import ConfigFile, ExcludeConstraint, LimitConstraint, RangeTable, SumConstraint
-from pvdopt.errors import ConfigInvalid, DataInvalid, Problem
+from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, what_the_system_says
 from pvdopt.input_files import MAX_CONFIG, read_file
 from pvdopt.wording import closest
 
@@ -156,7 +156,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, tuple[str, int]]]:
     except DataInvalid as error:
         raise ConfigInvalid(error.problems) from error
     except OSError as error:
-        raise ConfigInvalid(Problem(f"cannot be read ({error.strerror})", file=path.name)) from error
+        raise ConfigInvalid(Problem(f"cannot be read ({what_the_system_says(error)})", file=path.name)) from error
     except UnicodeDecodeError as error:
         todo = "Save the file as UTF-8"
         raise ConfigInvalid(Problem("must be text in UTF-8", todo=todo, file=path.name)) from error

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
+from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError, what_the_system_says
 from pvdopt.lab_tables.fields import Field
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable
@@ -257,4 +257,4 @@ def keep_mapping(folder: Path, mapping: ColumnMapping) -> None:
     try:
         write_text(path, text)
     except OSError as error:
-        raise PvdoptError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{path}: cannot be written ({what_the_system_says(error)}).") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from pvdopt.errors import DataInvalid, Problem
+from pvdopt.errors import DataInvalid, Problem, what_the_system_says
 from pvdopt.input_files import read_file, read_standard_input
 from pvdopt.lab_tables.text_table import RawTable, read_text_table
 from pvdopt.lab_tables.workbook import read_workbook
@@ -35,7 +35,7 @@ def read_raw(source: str | Path, heads: Collection[str] = ()) -> RawTable:
         try:
             data = read_file(source)
         except OSError as error:
-            must = f"cannot be read ({error.strerror or error})"
+            must = f"cannot be read ({what_the_system_says(error)})"
             raise DataInvalid(Problem(must, todo="Check name and folder", file=str(source))) from error
     if data.startswith(b"PK\x03\x04"):
         return read_workbook(data, name, heads)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError
+from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError, what_the_system_says
 
 #: What a database may raise, for those who write to another one by Optuna's means.
 DATABASE_ERRORS: tuple[type[Exception], ...] = (sa.exc.SQLAlchemyError,)
@@ -122,7 +122,7 @@ def make_file(path: Path) -> None:
     try:
         path.touch()
     except OSError as error:
-        raise PvdoptError(f"{path}: the ledger cannot be created: {error.strerror}.") from error
+        raise PvdoptError(f"{path}: the ledger cannot be created: {what_the_system_says(error)}.") from error
 
 
 def build_engine(location: Location, wait_s: float) -> Engine:

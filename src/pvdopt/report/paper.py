@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.errors import PvdoptError, UsageError, what_the_system_says
 from pvdopt.output_files import written_aside
 from pvdopt.report.charts import Axis, Band, Chart, Line, Marker, Points, Role, Rug, spread_labels
 from pvdopt.report.content import Report
@@ -72,7 +72,7 @@ def write_figures(
                             aside, dpi=300, metadata={"Date": None} if form == "svg" else {"Software": None}
                         )
                 except OSError as error:
-                    raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
+                    raise PvdoptError(f"{path} cannot be written ({what_the_system_says(error)}).") from error
                 written.append(path)
     return written
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pvdopt.columns import column
-from pvdopt.errors import PvdoptError
+from pvdopt.errors import PvdoptError, what_the_system_says
 from pvdopt.output_files import write_text
 from pvdopt.report.content import CellView, Goal, Quantity, Report, Span
 from pvdopt.report.figures import draw_charts
@@ -63,7 +63,7 @@ def write_page(page: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, page)
     except OSError as error:
-        raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{path} cannot be written ({what_the_system_says(error)}).") from error
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError
+from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError, what_the_system_says
 from pvdopt.output_files import written_aside
 from pvdopt.sheets.layout import Sheet
 from pvdopt.sheets.texts import to_csv, to_markdown
@@ -57,5 +57,5 @@ def write_sheet(sheet: Sheet, path: str | Path) -> Path:
         with written_aside(path) as aside:
             aside.write_bytes(data)
     except OSError as error:
-        raise PvdoptError(f"{path} cannot be written ({error.strerror or error}).") from error
+        raise PvdoptError(f"{path} cannot be written ({what_the_system_says(error)}).") from error
     return path

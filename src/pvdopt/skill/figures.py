@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from pvdopt.errors import PvdoptError, UsageError
+from pvdopt.errors import PvdoptError, UsageError, what_the_system_says
 from pvdopt.output_files import written_aside
 from pvdopt.skill.validation import Skill, cross_calibrated
 
@@ -49,7 +49,7 @@ def draw_skill(frame: pd.DataFrame, skills: Sequence[Skill], folder: Path) -> li
                 written.append(_save(plt, draw(plt, by_name, outcome), folder / f"{outcome}_{name}.png"))
             written.append(_save(plt, _differences(plt, some), folder / f"{outcome}_crps.png"))
     except OSError as error:
-        raise PvdoptError(f"{folder} cannot be written ({error.strerror or error})") from error
+        raise PvdoptError(f"{folder} cannot be written ({what_the_system_says(error)})") from error
     return written
 
 
