@@ -95,3 +95,12 @@ def test_of_a_damaged_ledger_no_copy_is_made_and_none_is_counted(planned: Ledger
     with pytest.raises(DataInvalid, match="without a gap"):
         check_copy(path)
     assert not (tmp_path / "another.db").exists()
+
+
+def test_an_altered_fact_is_told_with_its_ledger_and_what_to_do(planned: Ledger, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TRIGGER facts_refuse_update")
+        database.execute("UPDATE facts SET payload = '{}' WHERE seq = 2")
+    words = r"ledger\.db, fact 2: payload of a proposed fact must hold recipe as dict\. See `pvdopt ledger check`"
+    with Ledger.open(path) as again, pytest.raises(DataInvalid, match=words):
+        again.state()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ledger_recipes import proposal
 
-from pvdopt.errors import DataInvalid
+from pvdopt.errors import DataInvalid, LedgerChanged
 from pvdopt.ledger import CellRecord, Fact, Ledger, Outcome, Recorded
 from pvdopt.ledger.changes import rehearse
 from pvdopt.ledger.fold import Fold
@@ -137,6 +137,14 @@ def test_a_cell_can_fail_after_it_gave_figures(planned: Ledger) -> None:
     assert planned.fail("P001", "shorted", stage="cycling")
     cell = planned.state().cells["P001"]
     assert (cell.status, cell.outcome_class, cell.outcomes["capacity"].value) == ("failed", "shorted", 60.0)
+
+
+def test_who_wrote_meanwhile_is_told_also_of_a_note_and_of_nothing(ledger: Ledger) -> None:
+    with pytest.raises(LedgerChanged, match=r"holds 0 facts where 3 were read\. Nothing was written"):
+        ledger.add_note({}, expected=3)
+    ledger.add_note({"event": "target changed"})
+    with pytest.raises(LedgerChanged, match=r"holds 1 facts where 0 were read \(the last: note, anna, 2025-03-01T"):
+        ledger.add_note({}, expected=0)
 
 
 def test_a_stale_sheet_is_told_what_holds(planned: Ledger) -> None:

@@ -490,7 +490,8 @@ class Ledger:
             if not any(row.kind in bearing for row in news):
                 return
         last = self._fold.last
-        newest = "" if last is None else f" (the last: {last.kind} {last.cell or ''}, {last.author}, {last.time})"
+        what = [] if last is None else [" ".join(filter(None, (last.kind, last.cell))), last.author, last.time]
+        newest = f" (the last: {', '.join(what)})" if what else ""
         raise LedgerChanged(
             f"{self.name}: holds {self._fold.n_facts} facts where {expected} were read{newest}. Nothing was written; "
             "run the command again."
