@@ -418,6 +418,18 @@ def test_frame_has_settings_as_made_and_outcomes_with_their_errors(planned: Ledg
     assert frame.loc["P004", "run"] == "R4"
 
 
+def test_a_column_of_a_frame_is_numbers_only_where_all_that_is_stated_is_one(planned: Ledger) -> None:
+    planned.record(
+        [
+            {"id": "P001", "executed": {"mask": 1, "is_dry": True, "gas": None, "power_w": 60}},
+            {"id": "P002", "executed": {"mask": "large", "is_dry": False, "gas": None}},
+        ]
+    )
+    frame = planned.state().frame()
+    assert frame.dtypes[["mask", "is_dry", "gas", "power_w"]].tolist() == [object, object, object, float]
+    assert frame["is_dry"].tolist()[:2] == [True, False]
+
+
 def test_frame_of_an_empty_ledger_has_the_outcomes_asked_for(ledger: Ledger) -> None:
     frame = ledger.state(outcomes=["capacity"]).frame()
     assert len(frame) == 0

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ from ledger_recipes import proposal
 
 from postgres_server import Server
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
-from pvdopt.ledger import Ledger, engine
+from pvdopt.ledger import Ledger, engine, migrations
 from pvdopt.ledger.copies import back_up, restore
 
 pytestmark = pytest.mark.system("postgres")
@@ -163,6 +164,15 @@ def test_without_a_schema_the_databases_own_path_holds(place: str) -> None:
     with database.connect() as connection:
         assert "public" in str(connection.scalar(sa.text("SHOW search_path")))
     database.dispose()
+
+
+def test_the_copy_before_a_migration_is_named_after_where_the_ledger_stands(shared: Ledger, place: str) -> None:
+    location = engine.Location.parse(place)
+    for schema, kept in ((location.schema, f"{schema_of(place)}_schema_1_1"), (None, "public_schema_1_1")):
+        with shared.reading() as connection:
+            assert migrations._keep_copy(connection, replace(location, schema=schema), 1) == f"schema {kept}"
+            assert connection.scalar(sa.text(f"SELECT count(*) FROM {kept}.facts")) == 2
+            connection.execute(sa.text(f"DROP SCHEMA {kept} CASCADE"))
 
 
 def test_writing_on_old_knowledge_is_refused(shared: Ledger, place: str) -> None:
