@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -317,3 +318,11 @@ def test_public_names_are_found() -> None:
         assert getattr(pvdopt.ledger, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Lodger'"):
         _ = pvdopt.ledger.Lodger
+
+
+def test_a_table_that_happens_to_be_called_meta_makes_no_ledger(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE meta (author TEXT)")
+        database.execute("CREATE TABLE facts (seq INTEGER)")
+    with pytest.raises(DataInvalid, match="must be a ledger of pvdopt"):
+        Ledger.open(path)

@@ -116,6 +116,15 @@ def test_a_campaign_is_not_begun_twice_nor_found_where_none_is(shared: Ledger, p
         Ledger.open(postgres.new_place())
 
 
+def test_a_ledger_may_stand_beside_other_peoples_tables(postgres: Server) -> None:
+    place = postgres.new_place()
+    run_sql(
+        postgres, f'CREATE SCHEMA "{schema_of(place)}"; CREATE TABLE "{schema_of(place)}".targets (name text)', "public"
+    )
+    with Ledger.create(place, "lco") as made:
+        assert made.add_proposals([proposal()]) == ["P001"]
+
+
 def test_of_two_who_begin_a_campaign_at_once_one_does(postgres: Server) -> None:
     place = postgres.new_place()
     made: list[Ledger | PvdoptError] = []
