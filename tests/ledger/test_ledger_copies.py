@@ -97,6 +97,14 @@ def test_of_a_damaged_ledger_no_copy_is_made_and_none_is_counted(planned: Ledger
     assert not (tmp_path / "another.db").exists()
 
 
+def test_nothing_may_follow_what_a_fact_says(planned: Ledger, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TRIGGER facts_refuse_update")
+        database.execute("UPDATE facts SET payload = payload || ' {}' WHERE seq = 2")
+    with Ledger.open(path) as again, pytest.raises(DataInvalid, match="fact 2: payload must be JSON"):
+        again.facts()
+
+
 def test_an_altered_fact_is_told_with_its_ledger_and_what_to_do(planned: Ledger, path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TRIGGER facts_refuse_update")

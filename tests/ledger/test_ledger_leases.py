@@ -162,3 +162,19 @@ def test_nothing_is_renewed_once_the_work_is_done(planned: Ledger, monkeypatch: 
     with kept_renewed(planned, "a", "P001", 0.03):
         assert is_renewing.wait(30)
     assert "pvdopt-lease" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_lease_lasts_until_its_moment_and_not_through_it(planned: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(tables, "read_clock", lambda connection: now[0])
+    assert claim(planned, "a", 1, 10.0) == ["P001"]
+    for now[0], held in ((109.9, {"P001": "a"}), (110.0, {})):
+        assert read_held(planned) == held
+
+
+@pytest.mark.system("postgres")
+def test_those_who_share_a_server_go_by_its_clock(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = time.time()
+    with Ledger.create(postgres.new_place(), "lco") as shared, shared.reading() as connection:
+        monkeypatch.setattr(tables.time, "time", lambda: 0.0)
+        assert abs(tables.read_clock(connection) - here) < 3600

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from postgres_server import Server
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
 from pvdopt.ledger import Ledger, engine, migrations
 from pvdopt.ledger.copies import back_up, restore
+from pvdopt.ledger.facts import format_time
 
 pytestmark = pytest.mark.system("postgres")
 
@@ -76,6 +78,20 @@ def test_a_copy_goes_back_into_the_database_and_what_was_there_is_kept(shared: L
         ledger.add_proposals([proposal(bias_v=-80.0)])
     with pytest.raises(DataInvalid, match="schema of its own"):
         restore(path, place.partition("?")[0])
+
+
+def test_a_copy_tells_when_its_ledger_was_begun_and_may_hold_no_fact_yet(
+    postgres: Server, path: Path, tmp_path: Path
+) -> None:
+    begun = sa.text("SELECT value FROM meta WHERE key = 'created'")
+    place = postgres.new_place()
+    long_ago = datetime(2024, 1, 1, tzinfo=UTC)
+    with Ledger.create(place, "lco", clock=lambda: long_ago) as ledger, ledger.reading() as reading:
+        assert reading.scalar(begun) == format_time(long_ago)
+    assert back_up(place, path) == 0
+    with Ledger.open(path) as copy, copy.reading() as reading:
+        assert reading.scalar(begun) == format_time(long_ago)
+        assert copy.facts() == []
 
 
 def test_a_copy_goes_into_a_schema_that_is_not_there(shared: Ledger, place: str, path: Path, postgres: Server) -> None:
