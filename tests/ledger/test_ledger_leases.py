@@ -165,11 +165,12 @@ def test_nothing_is_renewed_once_the_work_is_done(planned: Ledger, monkeypatch: 
 
 
 def test_a_lease_lasts_until_its_moment_and_not_through_it(planned: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(tables, "read_clock", lambda connection: now[0])
+    clock = Clock(monkeypatch)
     assert claim(planned, "a", 1, 10.0) == ["P001"]
-    for now[0], held in ((109.9, {"P001": "a"}), (110.0, {})):
-        assert read_held(planned) == held
+    clock.now = 9.9
+    assert read_held(planned) == {"P001": "a"}
+    clock.now = 10.0
+    assert read_held(planned) == {}
 
 
 @pytest.mark.system("postgres")
