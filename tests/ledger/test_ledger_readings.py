@@ -248,13 +248,13 @@ def test_a_rehearsal_checks_everything_and_keeps_nothing(planned: Ledger) -> Non
 
 
 def test_each_fact_is_logged_with_its_reason(planned: Ledger, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="pvdopt.ledger.ledger"):
+    with caplog.at_level(logging.INFO, logger="pvdopt.ledger.store"):
         planned.veto("P001", "supply in repair")
         planned.record([{"id": "P002", "outcomes": {"capacity": 60}}])
     said = [(r.kind, r.cell, getattr(r, "why", None), r.ledger) for r in caplog.records]  # type: ignore[attr-defined]
     assert said == [("vetoed", "P001", "supply in repair", str(path)), ("measured", "P002", None, str(path))]
     caplog.clear()
-    with caplog.at_level(logging.WARNING, logger="pvdopt.ledger.ledger"):
+    with caplog.at_level(logging.WARNING, logger="pvdopt.ledger.store"):
         planned.veto("P003")
     assert not caplog.records
 

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError, what_the_system_says
 from pvdopt.ledger import engine, tables
-from pvdopt.ledger.ledger import WAIT_S, Ledger
+from pvdopt.ledger.ledger import Ledger
+from pvdopt.ledger.store import WAIT_S
 
 #: SQLite keeps the newest facts beside the file until they are worked in; both belong to it.
 _COMPANIONS = ("-wal", "-shm", "-journal")
