@@ -36,7 +36,7 @@ from pvdopt.surrogates.calibration import fingerprint as fingerprint_evidence
 from pvdopt.surrogates.calibration import literature_factor
 from pvdopt.surrogates.outcomes import OutcomeModels
 from pvdopt.usability import Usability
-from pvdopt.wording import show_interval
+from pvdopt.wording import count, show_interval
 
 if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
@@ -307,9 +307,9 @@ def general_notes(beliefs: Beliefs) -> list[str]:
     n_own = int(measured.sum())
     if beliefs.evidence is not None and n_own == 0:
         notes.append("No own cell yet: the level of this laboratory is not known, and intervals are wide.")
-    if n_own < N_FOR_CALIBRATION:
+    elif n_own < N_FOR_CALIBRATION:
         notes.append(
-            f"{n_own or 'No'} own cell{'' if n_own == 1 else 's'} measured, fewer than {N_FOR_CALIBRATION}: "
+            f"{count(n_own, 'own cell')} measured, fewer than {N_FOR_CALIBRATION}: "
             "whether intervals are wide enough here is not tested yet."
         )
     notes += [
