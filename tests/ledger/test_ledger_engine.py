@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,19 +227,22 @@ def test_facts_that_cannot_follow_each_other_make_nothing(planned: Ledger, tmp_p
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_ledger_that_cannot_be_remade_is_let_go(
-    planned: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", ["create_tables", "insert_facts", "recognise"])
+def test_a_ledger_that_cannot_be_made_or_opened_is_let_go(
+    planned: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    facts, other = planned.facts(), path.with_name("other.db")
+    attempt = partial(Ledger.open, path) if where == "recognise" else partial(Ledger.remake, other, "lco", facts)
     closed = []
     really = Ledger.close
-    monkeypatch.setattr(tables, "insert_facts", refuse)
+    monkeypatch.setattr(tables, where, refuse)
     monkeypatch.setattr(Ledger, "close", lambda self: closed.append(Path(self.name).name) or really(self))
     with pytest.raises(OSError, match="No space left"):
-        Ledger.remake(tmp_path / "other.db", "lco", planned.facts())
-    assert closed == ["other.db"]
+        attempt()
+    assert closed == ["ledger.db" if where == "recognise" else "other.db"]
 
 
 def test_a_ledger_of_today_is_not_led_anywhere(planned: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
