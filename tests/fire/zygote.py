@@ -60,7 +60,7 @@ class Zygote:
         self._parent.communicate(timeout=60)
 
     def run(self, *words: object, kill_after: float | None = None, watch: Path | None = None) -> Ended:
-        """Run ``pvdopt WORDS``, or kill it after so many seconds, counted from the first change of a watched file."""
+        """Run ``pvdopt WORDS``, or kill it after so many seconds, counted from when a watched file is written to."""
         (ended,) = self._ask([words], kill_after, watch, LIMIT_S)
         return ended
 
@@ -131,11 +131,12 @@ def _dispatch(words: list[str]) -> None:
     main(words)
 
 
-def _look(path: str | None) -> object:
+def _look(path: str | None) -> int:
+    """Return how large a file is; one that was only opened, and so made, has not been written to."""
     try:
-        return path and os.stat(path).st_mtime_ns  # noqa: PTH116
+        return os.stat(path).st_size if path else 0  # noqa: PTH116
     except OSError:
-        return None
+        return 0
 
 
 def _wait(pid: int, start: float, kill_after: float | None, watch: str | None, limit_s: float) -> int | None:
