@@ -43,7 +43,8 @@ LCO_TABLES: dict[str, list[dict[str, Any]]] = {
     "constant": [{"capacity": 50, "retention": 0.9, "cycles": 100}] * 9,
     "all failed": [{"outcome_class": "shorted"}] * 9,
     "all censored": [{"capacity": 40, "capacity_qualifier": ">="}] * 9,
-    "next to nothing": [{"capacity": 1e-6, "retention": 1e-6, "cycles": 100}] * 9,
+    # No less than what a record may hold.
+    "next to nothing": [{"capacity": 0.1, "retention": 1e-6, "cycles": 100}] * 9,
     "nothing lost": [{"capacity": 50, "retention": 1.0, "cycles": 100}] * 9,
     "never cycled": [{"retention": 1.0, "cycles": 1}] * 9,
 }
