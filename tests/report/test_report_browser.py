@@ -38,7 +38,7 @@ class Visit:
 
     def __init__(self, browser: Browser, path: Path, size: dict[str, int], scheme: str = "light") -> None:
         context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         self.page: Page = context.new_page()
         self.said: list[str] = []
         self.asked: list[str] = []
