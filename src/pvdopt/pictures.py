@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,23 @@ from pvdopt.errors import PvdoptError, UsageError, what_the_system_says
 from pvdopt.output_files import write_text, written_aside
 
 ENDINGS = (".html", ".svg", ".png", ".pdf")
+
+
+def require_drawable(path: Path) -> str:
+    """Return a picture file's ending; asked before a long computation, so that it is not lost over the picture.
+
+    Raises
+    ------
+    UsageError
+        If the ending is none of ``ENDINGS``, or it needs matplotlib and that is not installed.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UsageError(f"{path.name}: a figure ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if ending != ".html" and find_spec("matplotlib") is None:
+        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
+        raise UsageError(f"a picture file needs matplotlib. {todo}")
+    return ending
 
 
 def write_picture(path: str | Path, page: Callable[[], str], drawing: Callable[[], Any], dpi: int) -> None:
@@ -30,23 +48,13 @@ def write_picture(path: str | Path, page: Callable[[], str], drawing: Callable[[
         If the file cannot be written.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(f"{path.name}: a figure ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    ending = require_drawable(path)
     try:
         if ending == ".html":
             write_text(path, page())
         else:
-            figure = _figure_of(drawing)
+            figure = drawing()
             with written_aside(path) as aside:
                 figure.savefig(aside, dpi=dpi)
     except OSError as error:
         raise PvdoptError(f"{path} cannot be written ({what_the_system_says(error)})") from error
-
-
-def _figure_of(drawing: Callable[[], Any]) -> Any:
-    try:
-        return drawing()
-    except ImportError as error:
-        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
-        raise UsageError(f"a picture file needs matplotlib. {todo}") from error

@@ -264,6 +264,13 @@ def test_settings_by_hand_are_held_and_the_recipe_stays_complete(lco: Campaign) 
     assert cell.proposal["fixed_by_hand"] == {"anneal_temperature_c": 520.0, "bias_kind": "none"}
 
 
+def test_a_baseline_has_the_settings_held_too(tmp_path: Path) -> None:
+    with make_lco(tmp_path / "lco") as begun:
+        frame = begun.suggest(3, fix={"thickness_um": 0.5}).frame
+    assert frame["purpose"].tolist()[:2] == ["baseline", "replicate"]
+    assert frame["thickness_um"].tolist() == [0.5] * 3
+
+
 @pytest.mark.parametrize(
     ("fix", "error", "sentence"),
     [

@@ -93,7 +93,7 @@ def test_what_cannot_be_drawn_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     for ending in ("html", "svg"):
         with pytest.raises(PvdoptError, match="cannot be written"):
             draw_closing_figure(small(), tmp_path / "no" / f"figure.{ending}")
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match="needs matplotlib"):
         draw_closing_figure(small(), tmp_path / "figure.png")
 

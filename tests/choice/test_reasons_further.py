@@ -77,7 +77,7 @@ def test_drivers_add_up_to_the_difference_to_the_best(campaign: Campaign) -> Non
     found = campaign.suggest(2)
     for driven, row in zip(found.drivers, found.frame.to_dict("records"), strict=True):
         assert driven is not None
-        assert driven.against == "C003, the best cell so far"
+        assert driven.against == "C003, the cell believed best so far"
         # The best is predicted at about what it gave.
         assert driven.differs["gloss"] == pytest.approx(row["gloss"] - 55.0, abs=4.0)
         assert sum(part.adds["gloss"] for part in driven.contributions) == pytest.approx(driven.differs["gloss"])

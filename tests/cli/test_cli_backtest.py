@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pvdopt.backtest import running
 
 QUICK = ("-s", "tpe", "-s", "random", "--seeds", 2)
 
@@ -116,10 +119,20 @@ BAD = {
     "no such strategy": (("--pool", "films.csv", "--objective", "gain:max", "-s", "tep"), 2, "Did you mean tpe?"),
     "past of a file": (("lco_lipon.toml", "--past"), 2, "needs a campaign's folder"),
     "target": (("lco_lipon.toml", "--reach", "1.2"), 2, "--reach: must lie above 0 and not above 1, got 1.2"),
-    "figure": (("lco_lipon.toml", "--figure", "curves.txt"), 2, "must end with .html, .svg, .png or .pdf"),
+    "figure": (("lco_lipon.toml", "--figure", "curves.txt"), 2, "a figure ends in .html, .svg, .png or .pdf"),
     "starts": (("lco_lipon.toml", "--starts", "9", "--budget", "9"), 2, "9 leave nothing of a budget of 9"),
     "nothing named": ((), 2, "There is no campaign here"),
 }
+
+
+def test_a_picture_that_cannot_be_drawn_is_told_before_anything_is_computed(
+    run: Any, films: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(running, "run_all", None)
+    done = run("backtest", "--pool", films, "--objective", "gain:max", "--figure", "curves.svg")
+    assert (done.code, done.out) == (2, "")
+    assert "a picture file needs matplotlib. Install it with: pip install 'pvdopt[figures]'" in done.err
 
 
 @pytest.mark.parametrize(("words", "code", "message"), BAD.values(), ids=BAD.keys())

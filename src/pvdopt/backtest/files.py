@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pvdopt.backtest.summary import BacktestReport, Figure
-from pvdopt.errors import UsageError
 from pvdopt.output_files import write_text, written_aside
+from pvdopt.pictures import require_drawable
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -61,19 +61,14 @@ def draw_report(report: BacktestReport, path: Path) -> None:
     UsageError
         If the ending is none of these, or matplotlib is not there.
     """
-    ending = path.suffix.lower()
-    if ending not in (".html", ".svg", ".png", ".pdf"):
-        raise UsageError(f"--figure {path.name}: must end with .html, .svg, .png or .pdf.")
+    ending = require_drawable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if ending == ".html":
         write_text(path, _page(report))
         return
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure as Drawing
-    except ImportError as error:
-        todo = "Install it with: pip install 'pvdopt[figures]', or write .html"
-        raise UsageError(f"a picture file needs matplotlib. {todo}.") from error
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Drawing
+
     drawing = Drawing(figsize=(8, 5), layout="constrained")
     axes = drawing.add_subplot()
     for colour, (name, curve) in zip(_COLOURS, _by_strategy(report), strict=False):

@@ -78,7 +78,7 @@ def _known(beliefs: Beliefs) -> tuple[pd.DataFrame, list[str]]:
     kept = np.asarray(usable, dtype=bool) & space.is_allowed(recipes)
     if kept.any():
         goals, _ = split_objectives(beliefs.objectives)
-        best = "the best cell so far" + (f" in {spell(goals[0].name)}" if len(goals) > 1 else "")
+        best = "the cell believed best so far" + (f" in {spell(goals[0].name)}" if len(goals) > 1 else "")
         return recipes[kept], [f"{name}, {best}" for name in recipes.index[kept]]
     reported = known_recipes(space, beliefs.evidence)
     return reported, ["the reported recipe predicted best here (what it leaves open is filled in)"] * len(reported)

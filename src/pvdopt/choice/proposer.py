@@ -240,7 +240,7 @@ class Proposer:
         self, search: Search, gain: Gain, plan: RunPlan | None, budget: HourBudget | None, times: int
     ) -> None:
         """Choose the best reported recipe, once and again, as far as the budget has room for it."""
-        reported = known_recipes(self.space, self.evidence)
+        reported = search.hold(known_recipes(self.space, self.evidence))
         for _ in range(times):
             if budget is not None and plan is not None and len(reported):
                 reported = reported[budget.fits(plan, *plan.extra_hours(reported))]

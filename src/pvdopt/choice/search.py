@@ -161,6 +161,10 @@ class Search:
             alike &= (recipes[name] == value).to_numpy()
         return recipes[alike]
 
+    def hold(self, recipes: pd.DataFrame) -> pd.DataFrame:
+        """Return recipes with the settings held put in place, those that may be made so."""
+        return recipes if self._held is None else self._held.keep(recipes)
+
     def keep_new(self, recipes: pd.DataFrame, pool: pd.DataFrame) -> pd.DataFrame:
         """Return those recipes that may be made, differ from each other, and are neither taken nor in a pool."""
         kept = recipes[self.space.is_allowed(recipes)] if self._held is None else self._held.keep(recipes)
@@ -261,7 +265,7 @@ class Search:
         parents, count = gain.leaders(N_PARENTS), N_NEAR
         for width in WIDTHS:
             children = vary_recipes(self.space, parents, count, width, self.rng)
-            children = children if self._held is None else self._held.keep(children)
+            children = self.hold(children)
             keys = self.space.keys(children)
             children = children[np.array([k not in seen for k in keys], dtype=bool)]
             if len(children):

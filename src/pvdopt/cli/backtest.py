@@ -13,6 +13,7 @@ import typer
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, Dask, Jobs, is_config, open_campaign, open_target, place_of_work
 from pvdopt.errors import UsageError
+from pvdopt.pictures import require_drawable
 
 if TYPE_CHECKING:
     from pvdopt.backtest.running import MakeArena, Plan, Run
@@ -95,8 +96,8 @@ def backtest(
         raise UsageError(f"--reach: must lie above 0 and not above 1, got {reach:g}.")
     if objective and pool is None:
         raise UsageError("--objective goes with --pool; elsewhere the campaign file names the objectives.")
-    if figure is not None and figure.suffix.lower() not in (".html", ".svg", ".png", ".pdf"):
-        raise UsageError(f"--figure {figure.name}: must end with .html, .svg, .png or .pdf.")
+    if figure is not None:
+        require_drawable(figure)
     try:
         with output.progress_bar() as progress:
             subject = _find_subject(target, pool, objective or [], past)
