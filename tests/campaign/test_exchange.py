@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,17 @@ PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]
 
 
 @pytest.fixture
-def lco(tmp_path: Path) -> Campaign:
-    campaign = make_lco(tmp_path / "lco")
-    propose(campaign)
-    propose(campaign, thickness_um=2.0)
-    series = tmp_path / "series.csv"
-    series.write_text("cycle,capacity (uAh/cm2/um)\n1,61\n2,60.5\n100,51\n")
-    campaign.record({"id": "P001", "capacity": "~ 52", "remark": 'said "µm, 5"\nand more', "run": "R1"})
-    campaign.record_series("P002", series)
-    campaign.record({"id": "P002", "areal_capacity": 122})
-    campaign.correct("P001", {"capacity": ">= 53"}, "weighed again")
-    return campaign
+def lco(tmp_path: Path) -> Iterator[Campaign]:
+    with make_lco(tmp_path / "lco") as campaign:
+        propose(campaign)
+        propose(campaign, thickness_um=2.0)
+        series = tmp_path / "series.csv"
+        series.write_text("cycle,capacity (uAh/cm2/um)\n1,61\n2,60.5\n100,51\n")
+        campaign.record({"id": "P001", "capacity": "~ 52", "remark": 'said "µm, 5"\nand more', "run": "R1"})
+        campaign.record_series("P002", series)
+        campaign.record({"id": "P002", "areal_capacity": 122})
+        campaign.correct("P001", {"capacity": ">= 53"}, "weighed again")
+        yield campaign
 
 
 def test_everything_comes_back_to_the_letter(lco: Campaign, tmp_path: Path) -> None:
@@ -130,9 +130,8 @@ def test_a_bound_is_a_bound_in_json_too(lco: Campaign, tmp_path: Path) -> None:
 
 
 def test_files_that_the_campaign_names_go_along(tmp_path: Path) -> None:
-    text = make_lco(tmp_path / "first").folder
-    assert text is not None
-    config = (text / "campaign.toml").read_text(encoding="utf-8")
+    make_lco(tmp_path / "first").close()
+    config = (tmp_path / "first" / "campaign.toml").read_text(encoding="utf-8")
     head, _, machine = config.partition("[machine]")
     (tmp_path / "machine.toml").write_text(machine.partition("# Your own figures")[0], encoding="utf-8")
     with Campaign.create(tmp_path / "lab", 'machine = "machine.toml"\n' + head, source=tmp_path) as campaign:
