@@ -7,10 +7,12 @@ import sqlite3
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 
 from campaigns import make_lco, propose
 from pvdopt.campaign import Campaign
@@ -35,11 +37,22 @@ def lco(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
         yield campaign
 
 
+@contextmanager
+def stored(url: str) -> Iterator[RDBStorage]:
+    """Open Optuna's storage, and let its database go again."""
+    storage = RDBStorage(url)
+    try:
+        yield storage
+    finally:
+        storage.engine.dispose()
+
+
 @pytest.fixture(scope="module")
-def study(lco: Campaign, tmp_path_factory: pytest.TempPathFactory) -> optuna.Study:
+def study(lco: Campaign, tmp_path_factory: pytest.TempPathFactory) -> Iterator[optuna.Study]:
     written = write_study(lco, tmp_path_factory.mktemp("study") / "new" / "lco.db")
     assert written.counts == {"COMPLETE": 2, "FAIL": 2, "RUNNING": 1, "WAITING": 1}
-    return optuna.load_study(study_name=written.name, storage=written.url)
+    with stored(written.url) as storage:
+        yield optuna.load_study(study_name=written.name, storage=storage)
 
 
 def test_trials_say_what_the_cells_say(study: optuna.Study) -> None:
@@ -66,18 +79,21 @@ def test_optuna_draws_it(study: optuna.Study) -> None:
 
 def test_writing_again_replaces_it_and_leaves_other_studies(lco: Campaign, tmp_path: Path) -> None:
     path = tmp_path / "lab.db"
-    other = optuna.create_study(study_name="other", storage=f"sqlite:///{path}")
-    other.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    with stored(f"sqlite:///{path}") as storage:
+        other = optuna.create_study(study_name="other", storage=storage)
+        other.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     write_study(lco, path)
     write_study(lco, path)
-    names = {s.study_name: s.n_trials for s in optuna.get_all_study_summaries(f"sqlite:///{path}")}
+    with stored(f"sqlite:///{path}") as storage:
+        names = {s.study_name: s.n_trials for s in optuna.get_all_study_summaries(storage)}
     assert names == {"other": 2, "lco_lipon": 6}
     assert [p.name for p in tmp_path.iterdir()] == ["lab.db"]
 
 
 def test_a_study_or_file_of_somebody_else_is_left_alone(lco: Campaign, tmp_path: Path) -> None:
     path = tmp_path / "lab.db"
-    optuna.create_study(study_name="lco_lipon", storage=f"sqlite:///{path}")
+    with stored(f"sqlite:///{path}") as storage:
+        optuna.create_study(study_name="lco_lipon", storage=storage)
     before = path.read_bytes()
     with pytest.raises(DataInvalid, match="is the name of a study that is no export of this campaign, got 'lco_lipon'"):
         write_study(lco, path)
@@ -135,6 +151,5 @@ def test_without_optuna_dashboard_a_study_is_written_all_the_same(
 
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     assert sum(write_study(lco, tmp_path / "lco.db").counts.values()) == 6
-    with sqlite3.connect(tmp_path / "lco.db") as found:
+    with closing(sqlite3.connect(tmp_path / "lco.db")) as found:
         assert found.execute("SELECT count(*) FROM trials").fetchone() == (6,)
-    found.close()
