@@ -26,6 +26,7 @@ from pvdopt.campaign.beliefs import (
 from pvdopt.campaign.drivers import find_drivers
 from pvdopt.campaign.level_words import is_shown, say_level
 from pvdopt.campaign.own_cells import OwnCells
+from pvdopt.campaign.progress import kept_reference
 from pvdopt.campaign.reports import PlannedRun, Suggestion
 from pvdopt.choice.advice import Advice, advise, say_advice
 from pvdopt.choice.holding import narrow_space
@@ -203,8 +204,7 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
     """Choose recipes, say what they lean on and, given a ledger, record them; see :meth:`Campaign.suggest`."""
     state = own.state
     # Fixed with the campaign's first proposals: what counts as better may not move while it is searched.
-    told = (c.proposal.get("reference") for c in state.cells.values())
-    reference = next((r for r in told if isinstance(r, dict)), None)
+    reference = kept_reference(own)
     beliefs = replace(
         beliefs, seed=derive_seed(beliefs.seed, state.n_facts), reference=reference, fit_seed=beliefs.seed
     )

@@ -13,6 +13,7 @@ from pvdopt.campaign.beliefs import describe, find_theory, general_notes, lean_o
 from pvdopt.campaign.explaining import explain
 from pvdopt.campaign.level_words import say_level
 from pvdopt.campaign.own_cells import OwnCells, to_model_scale
+from pvdopt.campaign.progress import kept_reference
 from pvdopt.campaign.standing import best, status
 from pvdopt.columns import column
 from pvdopt.errors import UsageError
@@ -226,8 +227,7 @@ def _choose_base(found: Best, front: Front) -> tuple[dict[str, Any], str]:
 
 def _reference(own: OwnCells, beliefs: Beliefs) -> Mapping[str, float]:
     """Return the reference point of the hypervolume: the one kept with the first proposals, else as it is now."""
-    kept = (c.proposal.get("reference") for c in own.state.cells.values())
-    found = next((r for r in kept if isinstance(r, dict)), None)
+    found = kept_reference(own)
     return found if found is not None else beliefs.proposer().reference(beliefs.observed)
 
 
