@@ -5,7 +5,10 @@ Each test tries as many inputs as PVDOPT_INPUTS says, a few by default. `make fu
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import inspect
 import io
 import json
 import math
@@ -13,6 +16,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -20,7 +24,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, is_hypothesis_test, settings
 from hypothesis import strategies as st
 
 from campaigns import make_lco, propose
@@ -40,7 +44,7 @@ INPUTS = int(os.environ.get("PVDOPT_INPUTS", "20"))
 tried = settings(
     max_examples=INPUTS,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
@@ -53,6 +57,15 @@ def refused_at_most() -> Iterator[None]:
         text = str(error)
         assert text.strip()
         assert len(text) < 300_000
+
+
+@contextlib.contextmanager
+def written(name: str, content: bytes) -> Iterator[Path]:
+    """Yield a file of this content in a folder of its own: `make fuzz` knows no fixtures, tmp_path neither."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(content)
+        yield path
 
 
 def words(text: str) -> list[str]:
@@ -88,35 +101,36 @@ encodings = st.sampled_from(["utf-8", "utf-16", "utf-16-be", "latin-1", "cp1252"
 contents = st.builds(lambda text, name: text.encode(name, "replace"), tables, encodings) | st.binary(max_size=300)
 
 
-@pytest.fixture(scope="module")
-def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    with make_lco(tmp_path_factory.mktemp("hostile") / "lco") as made:
-        propose(made)
-        yield made
+@functools.cache
+def campaign() -> Campaign:
+    """Return the one campaign with proposals that these tests share; no fixture, for want of them in `make fuzz`."""
+    until_the_end = contextlib.ExitStack()
+    atexit.register(until_the_end.close)
+    folder = until_the_end.enter_context(tempfile.TemporaryDirectory())
+    made = until_the_end.enter_context(make_lco(Path(folder, "lco")))
+    propose(made)
+    return made
 
 
 @tried
 @given(contents, st.sampled_from(["x.csv", "x.md", "x.xlsx", "x"]))
-def test_results_tables(campaign: Campaign, tmp_path: Path, content: bytes, name: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with refused_at_most():
-        campaign.record(tmp_path / name, dry_run=True)
+def test_results_tables(content: bytes, name: str) -> None:
+    with written(name, content) as path, refused_at_most():
+        campaign().record(path, dry_run=True)
 
 
 @tried
 @given(contents)
-def test_tables_of_cells(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "cells.csv").write_bytes(content)
-    with refused_at_most():
-        read_cells(tmp_path / "cells.csv")
+def test_tables_of_cells(content: bytes) -> None:
+    with written("cells.csv", content) as path, refused_at_most():
+        read_cells(path)
 
 
 @tried
 @given(contents)
-def test_cycling_records(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "series.csv").write_bytes(content)
-    with refused_at_most():
-        series = read_series(tmp_path / "series.csv")
+def test_cycling_records(content: bytes) -> None:
+    with written("series.csv", content) as path, refused_at_most():
+        series = read_series(path)
         assert all(map(math.isfinite, series.capacity))
 
 
@@ -126,11 +140,10 @@ rows_of_bdf = st.lists(st.tuples(numbers, numbers, numbers, st.integers(0, 4)), 
 
 @tried
 @given(rows_of_bdf)
-def test_records_in_the_battery_data_format(tmp_path: Path, rows: list[tuple[float, float, float, int]]) -> None:
+def test_records_in_the_battery_data_format(rows: list[tuple[float, float, float, int]]) -> None:
     lines = ["Test Time / s,Current / A,Voltage / V,Cycle Count / 1", *(",".join(map(repr, row)) for row in rows)]
-    (tmp_path / "cell.bdf.csv").write_text("\n".join(lines))
-    with refused_at_most():
-        series = read_series(tmp_path / "cell.bdf.csv")
+    with written("cell.bdf.csv", "\n".join(lines).encode()) as path, refused_at_most():
+        series = read_series(path)
         assert all(map(math.isfinite, series.capacity))
 
 
@@ -148,13 +161,12 @@ WORKBOOK = _workbook()
 
 @tried
 @given(st.lists(st.tuples(st.integers(0, len(WORKBOOK) - 1), st.binary(max_size=4)), max_size=6), st.integers(0, 40))
-def test_damaged_workbooks(campaign: Campaign, tmp_path: Path, hits: list[tuple[int, bytes]], cut: int) -> None:
+def test_damaged_workbooks(hits: list[tuple[int, bytes]], cut: int) -> None:
     data = bytearray(WORKBOOK)
     for place, new in hits:
         data[place : place + len(new)] = new
-    (tmp_path / "x.xlsx").write_bytes(data[: len(data) - cut])
-    with refused_at_most():
-        campaign.record(tmp_path / "x.xlsx", dry_run=True)
+    with written("x.xlsx", data[: len(data) - cut]) as path, refused_at_most():
+        campaign().record(path, dry_run=True)
 
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -176,13 +188,13 @@ def with_sheet(xml: str) -> bytes:
 
 @tried
 @given(st.lists(pieces_of_xml, max_size=5), st.integers(0, 3))
-def test_workbooks_no_program_would_write(campaign: Campaign, tmp_path: Path, parts: list[str], place: int) -> None:
+def test_workbooks_no_program_would_write(parts: list[str], place: int) -> None:
     with zipfile.ZipFile(io.BytesIO(WORKBOOK)) as book:
         xml = book.read(SHEET).decode()
     marks = ["<sheetData>", "</row>", "</sheetData>", "</worksheet>"]
-    (tmp_path / "x.xlsx").write_bytes(with_sheet(xml.replace(marks[place], "".join(parts) + marks[place], 1)))
-    with refused_at_most():
-        campaign.record(tmp_path / "x.xlsx", dry_run=True)
+    workbook = with_sheet(xml.replace(marks[place], "".join(parts) + marks[place], 1))
+    with written("x.xlsx", workbook) as path, refused_at_most():
+        campaign().record(path, dry_run=True)
 
 
 # -- odd texts ---------------------------------------------------------------------------------------------------
@@ -200,21 +212,19 @@ odd_toml = st.sampled_from(
 
 @tried
 @given(st.lists(st.tuples(st.integers(0, len(LINES)), odd_toml, st.booleans()), min_size=1, max_size=4))
-def test_campaign_files(tmp_path: Path, changes: list[tuple[int, str, bool]]) -> None:
+def test_campaign_files(changes: list[tuple[int, str, bool]]) -> None:
     lines = list(LINES)
     for place, line, is_replaced in changes:
         lines[place : place + is_replaced] = [line]
-    (tmp_path / "x.toml").write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
-    with refused_at_most():
-        load_config(tmp_path / "x.toml")
+    with written("x.toml", "\n".join(lines).encode("utf-8", "surrogatepass")) as path, refused_at_most():
+        load_config(path)
 
 
 @tried
 @given(st.binary(max_size=200))
-def test_campaign_files_that_are_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.toml").write_bytes(content)
-    with pytest.raises(ConfigInvalid):
-        load_config(tmp_path / "x.toml")
+def test_campaign_files_that_are_none(content: bytes) -> None:
+    with written("x.toml", content) as path, pytest.raises(ConfigInvalid):
+        load_config(path)
 
 
 signs = st.sampled_from([*"0123456789.,+-±~<>=%/*^()[] µuAhcmgkVCKsμ·⁻²\u0660½e\n", "mAh", "cm2", "um", "1e", "**9"])
@@ -247,11 +257,11 @@ replies = plain_json.map(lambda v: json.dumps(v).encode()) | st.binary(max_size=
 
 @tried
 @given(replies)
-def test_replies_of_an_evaluator(campaign: Campaign, reply: bytes) -> None:
+def test_replies_of_an_evaluator(reply: bytes) -> None:
     evaluator = CommandEvaluator(["rig"])
     with refused_at_most():
         found = evaluator._read(reply, "P001")
-        campaign.record({"id": "P001", **found}, confirm=True, dry_run=True)
+        campaign().record({"id": "P001", **found}, confirm=True, dry_run=True)
 
 
 def test_a_program_that_never_stops_printing_fills_no_memory() -> None:
@@ -318,10 +328,10 @@ def test_a_cell_far_out_does_not_make_a_sheet_endless(tmp_path: Path, place: str
         read_raw(tmp_path / "far.xlsx")
 
 
-def test_a_file_of_faults_shows_the_first_and_counts_the_rest(campaign: Campaign, tmp_path: Path) -> None:
+def test_a_file_of_faults_shows_the_first_and_counts_the_rest(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("id,capacity\n" + "P999,-1\n" * 5000)
     with pytest.raises(DataInvalid, match=r"and \d+ more like these") as caught:
-        campaign.record(tmp_path / "x.csv")
+        campaign().record(tmp_path / "x.csv")
     assert len(str(caught.value)) < 100_000
     assert len(caught.value.problems) >= 5000
 
@@ -355,3 +365,12 @@ def test_the_largest_table_allowed_stays_within_memory(tmp_path: Path) -> None:
 
 def test_what_the_tests_of_campaign_files_start_from_is_whole() -> None:
     assert tomllib.loads(CONFIG)["campaign"]["name"]
+
+
+def test_coverage_can_guide_each_of_these_tests() -> None:
+    """HypoFuzz cannot give them a fixture, and says so only by trying nothing."""
+    guided = [test for test in globals().values() if is_hypothesis_test(test)]
+    assert len(guided) >= 11
+    assert [(test.__name__, [*inspect.signature(test).parameters]) for test in guided] == [
+        (t.__name__, []) for t in guided
+    ]
