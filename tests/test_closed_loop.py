@@ -31,27 +31,30 @@ else:
 REPLIES = {
     "nothing": (
         "",
-        "reply of rig.py, P001: must be one JSON object (Expecting value: line 1 column 1 (char 0)), got ''.",
+        "reply of the command, P001: must be one JSON object (Expecting value: line 1 column 1 (char 0)), got ''.",
     ),
     "words": (
         "57.2 uAh",
-        "reply of rig.py, P001: must be one JSON object (Extra data: line 1 column 6 (char 5)), got '57.2 uAh'.",
+        "reply of the command, P001: must be one JSON object (Extra data: line 1 column 6 (char 5)), got '57.2 uAh'.",
     ),
-    "two objects": ("{}\n{}", "reply of rig.py, P001: must be one JSON object (Extra data: line 2 column 1 (char 3))"),
-    "a list": ("[57.2]", "reply of rig.py, P001: must be a JSON object with results by name, got '[57.2]'."),
-    "NaN": ('{"gloss": NaN}', "reply of rig.py, P001: must be one JSON object (NaN is no number)"),
-    "no result": ("{}", "reply of rig.py, P001: must hold an outcome or an outcome_class, got '{}'."),
-    "only null": ('{"gloss": null}', "reply of rig.py, P001: must hold an outcome or an outcome_class"),
-    "another cell": ('{"id": "P007", "gloss": 3}', "reply of rig.py, P001, id: must be about P001, got 'P007'."),
+    "two objects": (
+        "{}\n{}",
+        "reply of the command, P001: must be one JSON object (Extra data: line 2 column 1 (char 3))",
+    ),
+    "a list": ("[57.2]", "reply of the command, P001: must be a JSON object with results by name, got '[57.2]'."),
+    "NaN": ('{"gloss": NaN}', "reply of the command, P001: must be one JSON object (NaN is no number)"),
+    "no result": ("{}", "reply of the command, P001: must hold an outcome or an outcome_class, got '{}'."),
+    "only null": ('{"gloss": null}', "reply of the command, P001: must hold an outcome or an outcome_class"),
+    "another cell": ('{"id": "P007", "gloss": 3}', "reply of the command, P001, id: must be about P001, got 'P007'."),
     "unknown name": (
         '{"glos": 3}',
-        "reply of the evaluator command, glos: is not a column of this campaign. Did you mean gloss?",
+        "reply of the command, P001, glos: is not a column of this campaign. Did you mean gloss?",
     ),
-    "a text": ('{"gloss": "shiny"}', "reply of the evaluator command, P001, gloss: must be a finite number"),
-    "a list of values": ('{"gloss": [3]}', "reply of the evaluator command, P001, gloss: must be a number or a text"),
+    "a text": ('{"gloss": "shiny"}', "reply of the command, P001, gloss: must be a finite number"),
+    "a list of values": ('{"gloss": [3]}', "reply of the command, P001, gloss: must be a number or a text"),
     "unknown class": (
         '{"outcome_class": "broken"}',
-        "reply of the evaluator command, P001, outcome_class: must be one of",
+        "reply of the command, P001, outcome_class: must be one of",
     ),
 }
 
@@ -171,7 +174,7 @@ def test_a_rig_that_always_fails_is_taken_to_be_broken(plain: Campaign, tmp_path
     report = ClosedLoop(plain, make_rig(tmp_path, "raise SystemExit('no vacuum')\n"), 20, 4).run()
     assert (report.stopped, report.done_now) == ("evaluator_fails", 0)
     assert "look at the command" in report.notes[0]
-    assert report.notes[0].endswith("The last one: exit code 1: no vacuum")
+    assert report.notes[0].endswith("The last one, P005: exit code 1: no vacuum")
 
 
 FLAKY = """

@@ -15,7 +15,7 @@ from pvdopt.campaign.progress import Progressed, progress_curve
 from pvdopt.campaign.standing import best_measured
 from pvdopt.choice.runs import HourBudget
 from pvdopt.errors import BudgetSpent, DataInvalid, NothingToPropose, UsageError
-from pvdopt.evaluators import Evaluator, Request
+from pvdopt.evaluators import Evaluator, ReplyInvalid, Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,9 @@ class ClosedLoop:
         Raises
         ------
         DataInvalid
-            If the campaign's results come from elsewhere, or a reply cannot stand; what was recorded stays.
+            If the campaign's results come from elsewhere.
+        ReplyInvalid
+            If a reply cannot stand; what was recorded stays.
         UsageError
             If the evaluator cannot be started.
         """
@@ -164,10 +166,7 @@ class ClosedLoop:
                 self._progress(self.count_done(own), self.budget or 0, cell.id)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
-                notes.append(
-                    f"{N_FAILURES} evaluations failed one after the other; look at the command, then run it again."
-                    + (f" The last one: {cell.cause}" if cell.cause else "")
-                )
+                notes.append(say_failures(cell))
         return self._report(own, stopped, done_now, failed, resumed, notes)
 
     def _propose(self, own: OwnCells, n_done: int, queue: list[str], notes: list[str]) -> Stopped | None:
@@ -235,7 +234,10 @@ class ClosedLoop:
         """Return what the evaluator says of a cell."""
         own = self.campaign.own_cells()
         cell = own.state.cells[cell_id]
-        return self.evaluator.evaluate(Request(cell_id, own.settings(cell), own.protocol.columns(), cell.run))
+        try:
+            return self.evaluator.evaluate(Request(cell_id, own.settings(cell), own.protocol.columns(), cell.run))
+        except DataInvalid as error:
+            raise ReplyInvalid(error.problems, cell_id) from error
 
     def _keep(self, cell_id: str, found: Mapping[str, object]) -> CellState:
         """Record what the evaluator said; return the cell as it stands then."""
@@ -243,6 +245,12 @@ class ClosedLoop:
             # Nobody is there to look twice; what is impossible is refused all the same.
             self.campaign.record({"id": cell_id, **found}, confirm=True, evaluator=self.evaluator.name)
         except DataInvalid as error:
-            file = f"reply of the evaluator {self.evaluator.name}"
-            raise DataInvalid([replace(p, file=file) for p in error.problems]) from error
+            told = [replace(p, file=f"reply of the {self.evaluator.name}", row=cell_id) for p in error.problems]
+            raise ReplyInvalid(told, cell_id) from error
         return self.campaign.own_cells().state.cells[cell_id]
+
+
+def say_failures(last: CellState) -> str:
+    """Return what is said where one evaluation after the other fails, with the cause of the last."""
+    told = f"{N_FAILURES} evaluations failed one after the other; look at the command, then run it again."
+    return f"{told} The last one, {last.id}: {last.cause}" if last.cause else told

@@ -58,6 +58,19 @@ class Evaluator(Protocol):
         """Return the cell's results by the names of a results table: outcomes, settings as made, outcome class."""
 
 
+class ReplyInvalid(DataInvalid):
+    """What an evaluator says of a cell cannot stand.
+
+    Attributes
+    ----------
+    cell_id : str
+    """
+
+    def __init__(self, problems: Sequence[Problem], cell_id: str) -> None:
+        super().__init__(problems)
+        self.cell_id = cell_id
+
+
 class CommandEvaluator:
     """The user's own program: reads a request as JSON, writes results as JSON. It is run without a shell.
 
@@ -76,7 +89,7 @@ class CommandEvaluator:
     Raises
     ------
     UsageError
-        If there is no program in it, the time is not positive, or the retries are negative.
+        If there is no program in it, a quote is not closed, the time is not positive, or the retries are negative.
     """
 
     name = "command"
@@ -125,7 +138,7 @@ class CommandEvaluator:
                 return None, f"no reply within {self.timeout_s:g} s"
             except OSError as error:
                 must = f"the command {self.words[0]!r} cannot be started ({what_the_system_says(error)})."
-                raise UsageError(must) from error
+                raise UsageError(f"{must} {_how_to_start(self.words[0])}") from error
             if done.returncode != 0:
                 err.seek(max(0, err.seek(0, os.SEEK_END) - 4 * N_LAST_WORDS))
                 words = err.read().decode(errors="replace").strip()[-N_LAST_WORDS:]
@@ -134,7 +147,8 @@ class CommandEvaluator:
             return out.read(MAX_REPLY + 1), ""
 
     def _read(self, reply: bytes, cell_id: str) -> Mapping[str, object]:
-        place: dict[str, Any] = {"file": f"reply of {Path(self.words[-1]).name}", "row": cell_id}
+        # The program's own name may be an interpreter's, and its last word an option: neither tells which it is.
+        place: dict[str, Any] = {"file": "reply of the command", "row": cell_id}
         shown = reply.decode(errors="replace").strip()[:80]
         if len(reply) > MAX_REPLY:
             raise DataInvalid(Problem(f"must have at most {MAX_REPLY / MB:g} MB", shown, **place))
@@ -156,10 +170,20 @@ class CommandEvaluator:
 
 
 def _split(command: str) -> list[str]:
-    if os.name != "nt":
-        return shlex.split(command)
-    # A backslash is part of a path there, and quotes stay around words.
-    return [word.strip('"') for word in shlex.split(command, posix=False)]
+    try:
+        if os.name != "nt":
+            return shlex.split(command)
+        # A backslash is part of a path there, and quotes stay around words.
+        return [word.strip('"') for word in shlex.split(command, posix=False)]
+    except ValueError as error:
+        raise UsageError(f"the command {command!r} cannot be read: a quote in it is not closed.") from error
+
+
+def _how_to_start(program: str) -> str:
+    """Return what to write in place of a program that the system does not start."""
+    if Path(program).is_file():
+        return f"A script needs its interpreter before it, such as --command 'python {program}'."
+    return "Check its name, or give its whole path; a script needs its interpreter before it: 'python rig.py'."
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -13,13 +13,14 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from pvdopt.closed_loop import DONE, N_FAILURES, ClosedLoop, LoopReport, Stopped
+from pvdopt.closed_loop import DONE, N_FAILURES, ClosedLoop, LoopReport, Stopped, say_failures
 from pvdopt.errors import LedgerBusy, LedgerChanged, UsageError
 from pvdopt.ledger.leases import claim, kept_renewed, read_held, release
 
 if TYPE_CHECKING:
     from pvdopt.campaign.own_cells import OwnCells
     from pvdopt.ledger.ledger import Ledger
+    from pvdopt.ledger.state import CellState
 
 #: Longest pause before a worker looks again whether there is something to do, in seconds.
 PAUSE_S = 0.3
@@ -78,14 +79,14 @@ class SharedLoop(ClosedLoop):
                     "lease in time."
                 )
                 continue
-            done_now += cell != "lab_error"
-            failed += cell not in ("ok", "lab_error")
-            in_a_row = in_a_row + 1 if cell == "lab_error" else 0
+            done_now += cell.outcome_class != "lab_error"
+            failed += cell.outcome_class not in ("ok", "lab_error")
+            in_a_row = in_a_row + 1 if cell.outcome_class == "lab_error" else 0
             if self._progress is not None:
                 self._progress(self.count_done(self.campaign.own_cells()), self.budget or 0, mine)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
-                notes.append(f"{N_FAILURES} evaluations failed one after the other; look at the command.")
+                notes.append(say_failures(cell))
         return self._report(own, stopped, done_now, failed, 0, notes)
 
     def _begin(self) -> tuple[Ledger, OwnCells]:
@@ -129,14 +130,14 @@ class SharedLoop(ClosedLoop):
             _pause()
             return None
 
-    def _evaluate_once(self, cell_id: str) -> str | None:
-        """Evaluate and record; return the outcome class, None if another worker has recorded the cell meanwhile."""
+    def _evaluate_once(self, cell_id: str) -> CellState | None:
+        """Evaluate and record; return the cell as it stands then, None if another worker has recorded it meanwhile."""
         found = self._ask(cell_id)
         while True:
             if self.campaign.own_cells().state.cells[cell_id].status in DONE:
                 return None
             try:
-                return str(self._keep(cell_id, found).outcome_class)
+                return self._keep(cell_id, found)
             except (LedgerChanged, LedgerBusy):
                 _pause()
 

@@ -50,6 +50,18 @@ _FORMULA = re.compile(rf"(?=.*[a-z0-9])(?:(?:{_SYMBOL.pattern})x?[0-9.]*){{2,}}"
 _FORMULA_LIKE = re.compile(r"(?=.*[a-z0-9])(?:[A-Z][a-z]?x?[0-9.]*){2,}")
 
 
+def as_word(name: str, value: object) -> str:
+    """Return ``name=value`` as it is typed into a command: in quotes where a shell would break it.
+
+    Examples
+    --------
+    >>> as_word("capacity", 52.3), as_word("retention", ">= 92 %")
+    ('capacity=52.3', '"retention=>= 92 %"')
+    """
+    word = f"{name}={value}"
+    return word if re.fullmatch(r"[\w.,:/=%+-]*", word) else f'"{word}"'
+
+
 def is_formula(word: str) -> bool:
     """Return whether a word looks like a chemical formula.
 

@@ -86,6 +86,7 @@ def test_a_preview_proposes_and_writes_nothing(run: Any, tmp_path: Path) -> None
         assert expected in done.out
     assert "Nothing was written" in done.err
     assert "pvdopt init lco_lipon --from lco_lipon.toml" in done.err
+    assert "(more: pvdopt explain lco_lipon.toml NAME=VALUE ...)" in done.out
     assert max(map(len, done.out.splitlines())) <= 100
     assert list(tmp_path.iterdir()) == []
 
@@ -245,10 +246,11 @@ BAD = [
     (["fail", "C001"], 2, "--class"),
     (["fail", "C001", "--class", "exploded"], 3, "shorted"),
     (["correct", "C001"], 2, "Expected"),
+    (["edit", "C001", "retention=>= 92 %"], 3, 'when the cell is there: pvdopt record C001 "retention=>= 92 %".'),
     (
         ["correct", "C001", "capacity=50"],
         3,
-        "is not measured for this cell yet. Record it: `pvdopt record C001 capa",
+        "is not measured for this cell yet. Record it: `pvdopt record C001 capacity=50`",
     ),
     (
         ["correct", "C001", "thicknes_um=1", "bias_v=x"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,12 @@ def test_a_reply_that_cannot_stand_ends_with_what_the_hours_were_good_for(run: A
     (tmp_path / "rig.py").write_text("print('ready.')")
     done = run("study", "run", "rig", "--budget", 3, "--command", rig)
     assert done.code == 3
-    assert "Stopped over a reply that cannot stand. 1 evaluation in all so far, all recorded" in done.err
+    assert "Stopped over the reply about P002. 1 evaluation in all so far, all recorded" in done.err
     assert "must be one JSON object" in done.err
-    assert "pvdopt fail CAMPAIGN ID --class lab_error" in done.err
+    # The words to type are the real ones.
+    aside = re.search(r"set P002 aside:  pvdopt (fail studies/rig P002 --class lab_error)$", done.err, re.M)
+    assert aside
+    assert run(*aside[1].split()).out == "P002 is lab_error\n"
 
 
 def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +89,10 @@ def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: st
     done = run("study", "run", "rig", "--budget", 2, "--virtual-lab", "--seed", 3, "--csv")
     assert done.code == 0, done.err
     assert "simulated" in run("status", "rig").out
-    assert run("study", "run", "rig", "--budget", 3, "--command", rig).code == 3
+    refused = run("study", "run", "rig", "--budget", 3, "--command", rig)
+    assert refused.code == 3
+    # No program was asked yet: there is no reply to mend.
+    assert "reply" not in refused.err
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,9 @@ def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: st
     [
         ([], 2, "Name one evaluator"),
         (["--surrogate", "--virtual-lab"], 2, "Name one evaluator"),
-        (["--command", "a-program-nobody-has"], 2, "a-program-nobody-has"),
+        (["--command", "a-program-nobody-has"], 2, "'a-program-nobody-has' cannot be started ("),
+        (["--command", "rig.py"], 2, "A script needs its interpreter before it, such as --command 'python rig.py'."),
+        (["--command", "python 'rig.py"], 2, "a quote in it is not closed"),
         (["--surrogate", "--budget", "0"], 2, "--budget"),
         (["--surrogate", "--fix", "thickness_um"], 2, "NAME=VALUE"),
     ],

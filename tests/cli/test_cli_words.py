@@ -55,6 +55,18 @@ def test_each_count_of_cells_says_what_it_counts(lab: Any) -> None:
     assert "the next batch as a whole is expected to gain" in said
 
 
+def test_a_command_that_tells_more_is_ready_to_be_typed(lab: Any) -> None:
+    done = lab("suggest", FOLDER, "-n", 1)
+    assert f"(more: pvdopt explain {FOLDER} P001)" in done.out
+    shown = re.search(r"more: pvdopt (cells show \S+)\)", done.out)
+    assert shown
+    assert lab(*shown[1].split()).code == 0
+    again = re.search(r"pvdopt (init lco --from-export out)$", lab("export", FOLDER, "out").err, re.M)
+    assert again
+    shutil.rmtree(FOLDER)
+    assert lab(*again[1].split()).out.startswith("lco goes on in studies/lco")
+
+
 def test_a_bound_keeps_its_sign_wherever_it_is_shown(lab: Any) -> None:
     # P002's retention is a bound, and the best; so it is on both fronts.
     measured, believed = lab("pareto", FOLDER, "--measured").out, lab("pareto", FOLDER).out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.intake import plan_record
 from pvdopt.ledger.state import LedgerState
 from pvdopt.ledger.values import unknown_cell
-from pvdopt.wording import closest
+from pvdopt.wording import as_word, closest
 
 if TYPE_CHECKING:
     from pvdopt.ledger.ledger import Ledger
@@ -149,7 +149,9 @@ def read_correction(
     return values, manner.said
 
 
-def _find_stray(cell_id: str, changes: Iterable[str], fields: Mapping[str, Field], state: LedgerState) -> list[Problem]:
+def _find_stray(
+    cell_id: str, changes: Mapping[str, object], fields: Mapping[str, Field], state: LedgerState
+) -> list[Problem]:
     """Return what is to be corrected and is not there: the cell, a name that nobody knows, an outcome not measured."""
     cell = state.cells.get(cell_id)
     found = [] if cell is not None else [unknown_cell(cell_id, state.cells)]
@@ -161,7 +163,7 @@ def _find_stray(cell_id: str, changes: Iterable[str], fields: Mapping[str, Field
             todo = todo or "`pvdopt config names` lists what there is"
             found.append(Problem(must, None, todo, row=cell_id, column=name))
         elif name_role(fields, name) == "outcome" and name not in measured:
-            todo = f"Record it: `pvdopt record {cell_id} {name}=VALUE`"
+            todo = f"Record it: `pvdopt record {cell_id} {as_word(name, changes[name])}`"
             found.append(Problem("is not measured for this cell yet", None, todo, row=cell_id, column=name))
     return found
 

@@ -92,7 +92,7 @@ def suggest(
         elif form == "json":
             output.print_json(_suggestion_as_json(campaign, suggestion))
         else:
-            _print_suggestion(campaign, suggestion)
+            _print_suggestion(campaign, suggestion, target)
         output.say_notes(suggestion.notes)
         if suggestion.advice_sentence:
             output.say_wrapped(f"Advice: {suggestion.advice_sentence}")
@@ -148,7 +148,7 @@ def print_recipes(campaign: Campaign, frame: pd.DataFrame) -> None:
 # -- tables ------------------------------------------------------------------------------------------------------
 
 
-def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
+def _print_suggestion(campaign: Campaign, suggestion: Suggestion, target: str | None) -> None:
     rows = output.to_rows(suggestion.frame)
     labels = [str(row["id"] or number) for number, row in enumerate(rows, start=1)]
     kind = output.count(len(rows), "proposal") + ("" if suggestion.is_recorded else ", not recorded")
@@ -157,10 +157,10 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion) -> None:
     learned = f"learned from {own} and {suggestion.n_reported} reported cells"
     output.print_line(f"{campaign.name}: {kind}; {learned}\n", style="bold")
     reasons = [str(row.get("reason") or "") for row in rows]
-    _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons)
+    _print_cells(campaign, labels, rows, suggestion, suggestion.fixed, reasons, target=target)
 
 
-def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Suggestion) -> None:
+def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Suggestion, target: str | None) -> None:
     """Print which settings make the proposals differ from the best so far, the two that matter most each."""
     told: dict[str, list[str]] = {}
     for label, driven, row in zip(labels, suggestion.drivers, output.to_rows(suggestion.frame), strict=False):
@@ -168,7 +168,11 @@ def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Sugges
         if driven is not None and words:
             told.setdefault(f"against {driven.against}: {words}", []).append(label)
     if told:
-        output.print_line("\nWhat drives it, by predicted medians (more: pvdopt explain ID)", style="bold")
+        where = campaign.folder.as_posix() if campaign.folder is not None else target
+        # What is not recorded has no id, and is explained by its settings.
+        which = labels[0] if suggestion.is_recorded else "NAME=VALUE ..."
+        more = f"pvdopt explain {where} {which}"
+        output.print_line(f"\nWhat drives it, by predicted medians (more: {more})", style="bold")
         output.print_items([(", ".join(alike), words) for words, alike in told.items()])
 
 
@@ -228,6 +232,7 @@ def _print_cells(
     fixed: Mapping[str, Any],
     reasons: Sequence[str] = (),
     shares: Sequence[Mapping[str, Shares]] = (),
+    target: str | None = None,
 ) -> None:
     """Print recipes side by side, then why, where the evidence ends, and what the predictions lean on."""
     lines = [*_recipe_lines(campaign, rows), [""] * (1 + len(rows)), *_outcome_lines(campaign, rows, basis.theory)]
@@ -248,7 +253,7 @@ def _print_cells(
         _print_runs(campaign, basis)
     _print_about("Why", labels, [[reason] if reason else [] for reason in reasons])
     if isinstance(basis, Suggestion):
-        _print_drivers(campaign, labels, basis)
+        _print_drivers(campaign, labels, basis, target)
     _print_about("Where the evidence ends", labels, basis.warnings, style="yellow")
     _print_near(basis.leans_on, numbers)
 
@@ -308,7 +313,8 @@ def share_lines(shares: Sequence[Mapping[str, Shares]]) -> Iterator[list[str]]:
 def _print_near(leans_on: Sequence[Sequence[NearCell]], numbers: Mapping[str, int]) -> None:
     if not numbers:
         return
-    output.print_line("\nNearest reported cells (1: alike in all; more: pvdopt cells show ID)", style="bold")
+    more = f"pvdopt cells show {next(iter(numbers))}"
+    output.print_line(f"\nNearest reported cells (1: alike in all; more: {more})", style="bold")
     items = []
     for id_, number in numbers.items():
         alike = [cell for near in leans_on for cell in near if cell.id == id_]

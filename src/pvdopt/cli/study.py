@@ -131,10 +131,14 @@ def run(
         except KeyboardInterrupt:
             output.say(f"Broken off. {_what_stays(campaign)}")
             raise typer.Exit(130) from None
-        except DataInvalid:
-            # Whoever reads why also wants to know what the hours before were good for.
-            output.say(f"Stopped over a reply that cannot stand. {_what_stays(campaign)}")
-            output.say("Mend the program first, or set that cell aside: pvdopt fail CAMPAIGN ID --class lab_error")
+        except DataInvalid as error:
+            # Whoever reads why also wants to know what the hours before were good for. Imported at first use.
+            from pvdopt.evaluators import ReplyInvalid
+
+            if isinstance(error, ReplyInvalid) and campaign.folder is not None:
+                output.say(f"Stopped over the reply about {error.cell_id}. {_what_stays(campaign)}")
+                aside = f"pvdopt fail {campaign.folder.as_posix()} {error.cell_id} --class lab_error"
+                output.say(f"Mend the program first, or set {error.cell_id} aside:  {aside}")
             raise
         if form == "json":
             output.print_json(report)

@@ -71,7 +71,7 @@ class Answers:
                 if value not in known:
                     todo = closest(value, known)
                     if name == "cathode" and not todo:
-                        todo = "Another one: pvdopt init NAME --from own_cathode.toml, and describe it there"
+                        todo = "Another one: begin with --from own_cathode.toml instead, and describe it there"
                     found.append(Problem(f"must be one of {', '.join(known)}", value, todo, column=name))
         if not self.substrates:
             found.append(Problem("must name at least one substrate", column="substrate"))

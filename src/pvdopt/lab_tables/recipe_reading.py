@@ -12,6 +12,7 @@ from pvdopt.lab_tables.figure_checks import find_recipe_gaps
 from pvdopt.lab_tables.recording import Source, read_table
 from pvdopt.parameters import Categorical
 from pvdopt.space import SearchSpace
+from pvdopt.wording import as_word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,12 @@ def read_each(
     known = {n: f for n, f in fields.items() if f.role == "setting"}
     results = [n for n in settings if n in fields and n not in known]
     table = read_table({n: v for n, v in settings.items() if n not in results}, known)
-    must, todo = "is no setting", "Results go in when the cell is there: pvdopt record ID {}=VALUE"
-    problems = [Problem(must, todo=todo.format(n), column=n) for n in results if fields[n].role == "outcome"]
+    must, todo = "is no setting", f"Results go in when the cell is there: pvdopt record {row or 'ID'}"
+    problems = [
+        Problem(must, todo=f"{todo} {as_word(n, settings[n])}", column=n)
+        for n in results
+        if fields[n].role == "outcome"
+    ]
     problems += [Problem(must, todo="Leave it out", column=n) for n in results if fields[n].role != "outcome"]
     problems += [*table.problems, *(p for r in table.rows for p in r.problems)]
     found = {name: table.rows[0].settings.get(name) for name in settings}
