@@ -266,9 +266,13 @@ def test_settings_by_hand_are_held_and_the_recipe_stays_complete(lco: Campaign) 
 
 def test_a_baseline_has_the_settings_held_too(tmp_path: Path) -> None:
     with make_lco(tmp_path / "lco") as begun:
-        frame = begun.suggest(3, fix={"thickness_um": 0.5}).frame
+        frame = begun.suggest(3, fix={"thickness_um": 0.5}, dry_run=True).frame
+        listed = begun.suggest(3, candidates=frame[list(begun.space.names)].iloc[[0, 2]], dry_run=True).frame
     assert frame["purpose"].tolist()[:2] == ["baseline", "replicate"]
     assert frame["thickness_um"].tolist() == [0.5] * 3
+    # Nobody reported such a recipe; and a candidate need not be a reported one.
+    assert frame["reason"][0].startswith("Baseline: the best reported recipe with thickness_um as held (")
+    assert listed["reason"].iloc[0].startswith("Baseline: the candidate predicted best, ")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ BOTH = [CAPACITY, RETENTION]
         ),
         (
             "baseline",
-            grounds({"capacity": 50.0}, gain=None),
+            grounds({"capacity": 50.0}, gain=None, begins_with="drawn"),
             [CAPACITY],
             [],
             "Baseline: the recipe predicted best, none being reported, made here to learn the level of this "
@@ -147,6 +147,22 @@ BOTH = [CAPACITY, RETENTION]
             [[50.0]],
             "Baseline: the best reported recipe, as far as it is told (what it leaves open is filled in), made here to "
             "learn the level of this laboratory; chance of a usable cell 90%.",
+        ),
+        (
+            "baseline",
+            grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None, held=["bias_v", "electrolyte", "thickness_um"]),
+            [CAPACITY],
+            [[50.0]],
+            "Baseline: the best reported recipe with bias_v, electrolyte and thickness_um as held (what it leaves open "
+            "is filled in), made here to learn the level of this laboratory; chance of a usable cell 90%.",
+        ),
+        (
+            "baseline",
+            grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None, begins_with="listed"),
+            [CAPACITY],
+            [[50.0]],
+            "Baseline: the candidate predicted best, made here to learn the level of this laboratory; chance of a "
+            "usable cell 90%.",
         ),
         (
             "replicate",
@@ -167,7 +183,7 @@ BOTH = [CAPACITY, RETENTION]
     ],
     ids=[
         *("exploit", "explore", "hardly-better", "first", "nothing-yet", "exploit-of-two", "trade-off", "by-a-hair"),
-        *("baseline-of-none", "baseline", "replicate", "baseline-again"),
+        *("baseline-of-none", "baseline", "baseline-held", "baseline-listed", "replicate", "baseline-again"),
     ],
 )
 def test_sentences(purpose, given, goals, front, sentence):

@@ -135,9 +135,11 @@ def test_a_baseline_is_a_reported_recipe_where_there_is_one():
     search = open_search(space)
     search.baseline(model, reported)
     assert search.choices[0].recipe["x0"].iloc[0] == 0.4
+    assert search.choices[0].is_reported
     search = open_search(space)
     search.baseline(model, space.frame([]))
     assert search.choices[0].recipe["x0"].iloc[0] > 0.99
+    assert not search.choices[0].is_reported
 
 
 def test_a_long_list_is_searched_near_its_best_rows():

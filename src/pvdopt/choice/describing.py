@@ -126,6 +126,8 @@ class Story:
                 is_first=c.is_first,
                 rival=c.rival,
                 is_baseline=c.is_baseline,
+                begins_with="reported" if c.is_reported else "listed" if self._search.is_listed else "drawn",
+                held=self._search.held_names,
                 is_reported=self._is_reported,
                 is_later=k > 0,
                 n_best=1 if self._gain is None else self._gain.n_best,

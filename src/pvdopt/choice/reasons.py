@@ -43,6 +43,10 @@ class Grounds:
         replicate is expected to.
     is_baseline : bool
         Whether it is the known recipe that a campaign begins with, or a replicate of that.
+    begins_with : {"reported", "listed", "drawn"}
+        Of a baseline: whether it is the best of the reported recipes, of the candidates, or of all.
+    held : sequence of str
+        The settings held by hand.
     is_first : bool
         Whether it belongs to the first design, chosen for its distance to what is known.
     is_reported : bool
@@ -61,6 +65,8 @@ class Grounds:
     volume: float = 0.0
     hope: Hope | None = None
     is_baseline: bool = False
+    begins_with: Literal["reported", "listed", "drawn"] = "reported"
+    held: Sequence[str] = ()
     is_first: bool = False
     rival: float | None = None
     is_reported: bool = False
@@ -123,10 +129,7 @@ def write_reason(
 
 def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]]) -> str:
     if purpose == "baseline":
-        # Of a cathode that nobody reported there is no recipe to begin with.
-        reported = "best reported recipe, as far as it is told (what it leaves open is filled in)"
-        which = reported if grounds.best else "recipe predicted best, none being reported"
-        return f"Baseline: the {which}, made here to learn the level of this laboratory"
+        return f"Baseline: {_which_baseline(grounds)}, made here to learn the level of this laboratory"
     if purpose == "replicate" and grounds.is_baseline:
         return (
             "Replicate: the baseline once more, alike on purpose, to tell the level of this laboratory from the noise "
@@ -147,6 +150,19 @@ def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], fr
         missed = "no cell made is believed to meet the thresholds yet"
         return f"{figures}, {'nothing achieved here yet' if grounds.meets is None else missed}"
     return f"{figures}, {_compared(purpose, grounds, goals, front)}"
+
+
+def _which_baseline(grounds: Grounds) -> str:
+    """Return which recipe a campaign begins with, held settings included: they need not be a reported cell's."""
+    held = f"{' and '.join(filter(None, [', '.join(grounds.held[:-1]), *grounds.held[-1:]]))} as held"
+    if grounds.begins_with == "listed":
+        return "the candidate predicted best"
+    if grounds.begins_with == "drawn":
+        # Of a cathode that nobody reported there is no recipe to begin with.
+        return f"the recipe predicted best{f' with {held}' if grounds.held else ''}, none being reported"
+    if grounds.held:
+        return f"the best reported recipe with {held} (what it leaves open is filled in)"
+    return "the best reported recipe, as far as it is told (what it leaves open is filled in)"
 
 
 def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]]) -> str:

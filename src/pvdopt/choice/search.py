@@ -56,6 +56,8 @@ class Choice:
         Its position among the candidates, -1 without a list of them.
     gain : float or None
         Expected gain times the chances, where that is what chose it.
+    is_reported : bool
+        Of a baseline: whether it is a reported recipe, but for the settings held; else it is the one predicted best.
     rival : float or None
         Of a replicate: what the new recipe in whose place it stands was expected to teach, in the unit of ``gain``.
     """
@@ -65,6 +67,7 @@ class Choice:
     gain: float | None = None
     is_first: bool = False
     is_baseline: bool = False
+    is_reported: bool = False
     rival: float | None = None
 
 
@@ -161,6 +164,11 @@ class Search:
             alike &= (recipes[name] == value).to_numpy()
         return recipes[alike]
 
+    @property
+    def held_names(self) -> tuple[str, ...]:
+        """The settings held by hand."""
+        return () if self._held is None else tuple(self._held.fix)
+
     def hold(self, recipes: pd.DataFrame) -> pd.DataFrame:
         """Return recipes with the settings held put in place, those that may be made so."""
         return recipes if self._held is None else self._held.keep(recipes)
@@ -220,10 +228,11 @@ class Search:
 
     def baseline(self, gain: Gain, reported: pd.DataFrame) -> None:
         """Choose the recipe with the best predicted medians: among the reported ones, else among all."""
-        pool = reported if len(reported) and self._listed is None else self._draw(N_DRAWN)
+        is_reported = len(reported) > 0 and self._listed is None
+        pool = reported if is_reported else self._draw(N_DRAWN)
         if len(pool):
             worth = gain.log_worth(pool) + self._log_weight(pool)
-            self.take(pool.iloc[[int(np.argmax(worth))]], is_baseline=True)
+            self.take(pool.iloc[[int(np.argmax(worth))]], is_baseline=True, is_reported=is_reported)
 
     def by_gain(self, gain: Gain, n: int) -> None:
         """Choose up to n recipes greedily by their gain on joint draws."""
