@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -273,6 +274,20 @@ def test_a_baseline_has_the_settings_held_too(tmp_path: Path) -> None:
     # Nobody reported such a recipe; and a candidate need not be a reported one.
     assert frame["reason"][0].startswith("Baseline: the best reported recipe with thickness_um as held (")
     assert listed["reason"].iloc[0].startswith("Baseline: the candidate predicted best, ")
+
+
+def test_a_threshold_that_held_settings_keep_out_of_reach_is_told_once(tmp_path: Path) -> None:
+    with make_lco(tmp_path / "lco") as begun:
+        thin, usual = (begun.suggest(2, fix={"thickness_um": t}, dry_run=True).notes for t in (0.1, 1.7))
+        free = begun.suggest(2, dry_run=True).notes
+    told = re.match(
+        r"With thickness_um 0\.1 um held no cell of this batch is likely to have areal_capacity of at least "
+        r"30 uAh/cm2: 1\.\d+ uAh/cm2 is the best that is predicted, and the chance [01]% at best; without, "
+        r"up to \d\d+%\.",
+        thin[0],
+    )
+    assert told, thin
+    assert not any("likely to have" in note for note in [*thin[1:], *usual, *free])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from pvdopt.campaign.beliefs import (
     worth_of_baseline,
 )
 from pvdopt.campaign.drivers import find_drivers
+from pvdopt.campaign.held_words import say_held
 from pvdopt.campaign.level_words import is_shown, say_level
 from pvdopt.campaign.own_cells import OwnCells
 from pvdopt.campaign.progress import kept_reference
@@ -233,6 +234,8 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
     frame.insert(0, "id", pd.Series(ids, index=frame.index, dtype=object))
     if not beliefs.observed[[o.name for o in beliefs.objectives]].notna().any(axis=None):
         notes += worth_of_baseline(beliefs, frame)
+    # First of all, since it may be why none of this is worth making.
+    notes = [*say_held(beliefs, frame, wanted.fix), *notes]
     notes += [f"This laboratory: {say_level(name, level)}." for name, level in lab.items() if is_shown(level)]
     return Suggestion(
         frame=frame,
