@@ -70,9 +70,51 @@ def test_too_few_rows_are_no_pool(tmp_path):
 def test_ragged_rows_and_remarks_are_told(tmp_path):
     with pytest.raises(DataInvalid, match="row 3: must have 5 cells as the header, got 4"):
         read_pool(write(tmp_path, "watt,kind,um,place,gain", [good_rows()[0], "100,rf,0.2,1", *good_rows()]), GAIN)
-    named = [f"sample {k},{k % 7},{k}" for k in range(70)]
-    with pytest.raises(DataInvalid, match=r"name: must be numbers, or at most 60 different choices, got 70"):
-        read_pool(write(tmp_path, "name,x,gain", named), GAIN)
+    noted = [f"note {k % 70},{k},{k}" for k in range(90)]
+    with pytest.raises(DataInvalid, match=r"note: must be numbers, or at most 60 different choices, got 70"):
+        read_pool(write(tmp_path, "note,x,gain", noted), GAIN)
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "each-twice"])
+def test_a_text_that_names_the_recipes_is_no_setting_and_is_told(tmp_path, twice):
+    rows = [f"film {k},{row}" for k, row in enumerate(good_rows())] * (1 + twice)
+    pool = read_pool(write(tmp_path, "film,watt,kind,um,place,gain", rows), GAIN)
+    assert list(pool.space.names) == ["watt", "kind", "um"]
+    assert pool.remarks == (
+        f"film is left out: with 12 different texts in {len(rows)} rows it names the recipes. If it is a setting, "
+        "declare it in a campaign file and name that before --pool.",
+    )
+    space = SearchSpace([Categorical("film", choices=[f"film {k}" for k in range(12)])])
+    kept = read_pool(write(tmp_path, "film,watt,kind,um,place,gain", rows), GAIN, space)
+    assert (list(kept.space.names), kept.remarks) == (["film"], ())
+
+
+def test_a_slip_among_numbers_makes_no_choices_and_no_names_of_them(tmp_path):
+    rows = good_rows()
+    rows[3] = rows[3].replace("rf,0.", "rf,O.")
+    with pytest.raises(DataInvalid, match=r"^films.csv, row 5, um: must be a finite number, got 'O\.1\d+'"):
+        read_pool(write(tmp_path, "watt,kind,um,place,gain", rows), GAIN)
+
+
+def test_names_that_alone_tell_recipes_apart_are_not_averaged_away(tmp_path):
+    with pytest.raises(DataInvalid, match=r"film: names the recipes, of which only 7 differ without it, and 10 must"):
+        read_pool(write(tmp_path, "film,x,gain", [f"film {k},{k % 7},{k}" for k in range(70)]), GAIN)
+
+
+def test_a_setting_with_as_many_choices_as_a_table_has_names_is_kept(tmp_path):
+    # Twelve salts at three heats: from one heat something is learned about another.
+    rows = [f"salt {k % 12},{k // 12},{k}" for k in range(36)]
+    pool = read_pool(write(tmp_path, "salt,heat,gain", rows), GAIN)
+    assert (list(pool.space.names), pool.remarks) == (["salt", "heat"], ())
+
+
+def test_a_number_that_counts_the_rows_is_pointed_out(tmp_path):
+    rows = [f"{k + 1},{row}" for k, row in enumerate(good_rows())]
+    pool = read_pool(write(tmp_path, "nr,watt,kind,um,place,gain", rows), GAIN)
+    assert "nr" in pool.space
+    assert [r[:27] for r in pool.remarks] == ["nr counts the rows, 1 to 12"]
+    # What alone is varied may well be written down in order.
+    assert read_pool(write(tmp_path, "nr,gain", [f"{k},{k % 5}" for k in range(12)]), GAIN).remarks == ()
 
 
 def test_a_declared_space_refuses_what_it_does_not_allow(tmp_path):

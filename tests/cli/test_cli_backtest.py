@@ -34,7 +34,7 @@ def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_pa
     assert "random search needs (acceleration factor)" in " ".join(done.out.split())
     assert "2 seeds are few" in done.err
     assert "Settings are taken to be " in done.err
-    assert "; judged by gain." in done.err
+    assert "; judged by gain.\n" in done.err
     kept = tmp_path / "kept"
     assert {p.name for p in kept.iterdir()} == {
         "runs",
@@ -62,6 +62,14 @@ def test_a_table_of_recipes_is_compared_on_and_kept(run: Any, films: str, tmp_pa
     changed = run(*words, "--out", "kept")
     assert changed.code == 3
     assert "holds a backtest with other contents" in changed.err
+
+
+def test_names_in_a_table_are_left_out_and_told_with_the_settings(run: Any, films: str, tmp_path: Path) -> None:
+    header, *rows = (tmp_path / films).read_text().splitlines()
+    (tmp_path / films).write_text("\n".join([f"film,{header}", *(f"F{k:03},{row}" for k, row in enumerate(rows))]))
+    done = run("backtest", "--pool", films, "--objective", "gain:max", *QUICK, "--budget", 6)
+    assert done.code == 0, done.err
+    assert "Settings are taken to be watt, gas; judged by gain.\nnote: film is left out: " in done.err
 
 
 def test_simulated_laboratories_stand_in_for_a_campaign_file(run: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,23 +15,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pvdopt.backtest.pool_columns import (
+    KEPT,
+    LEAST_ROWS,
+    find_labels,
+    infer_space,
+    is_number,
+    recipes_of,
+    say_columns,
+)
 from pvdopt.choice.acquisition import hypervolume
 from pvdopt.errors import DataInvalid, Problem
 from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.lab_tables.text_table import RawTable, Unreadable, unguard
 from pvdopt.objectives import Objective
-from pvdopt.space import Categorical, Continuous, Parameter, SearchSpace, Stepped
+from pvdopt.space import Categorical, SearchSpace
 from pvdopt.wording import closest
 
 if TYPE_CHECKING:
     from pvdopt.campaign.own_cells import OwnCells
 
 Array = np.ndarray[Any, Any]
-
-#: Fewer recipes than this leave nothing to choose.
-LEAST_ROWS = 10
-#: A text column with more choices than this is taken for a remark or a name, and has to be declared.
-MOST_CHOICES = 60
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Pool:
         A column for each objective, in its unit; NaN where a cell gave no figure.
     classes : sequence of str, optional
         Outcome class of each; ``ok`` throughout by default.
+    remarks : tuple of str
+        What was taken for what, where nobody said.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Pool:
     recipes: pd.DataFrame
     values: pd.DataFrame
     classes: Sequence[str] | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.recipes)
@@ -141,7 +148,7 @@ def read_pool(
         Named like columns.
     space : SearchSpace, optional
         What was varied. By default every other column: a number, on steps where its values stand on equal ones, or a
-        choice among the texts that occur.
+        choice among the texts that occur. A text that names each recipe is left out.
 
     Raises
     ------
@@ -168,8 +175,16 @@ def read_pool(
     numbers = [number for number, _ in rows]
     names = {o.name for o in wanted}
     inputs = list(space.names) if space is not None else [n for n in header if n not in names]
+    labels = [] if space is not None else find_labels(texts, inputs)
+    inputs = [n for n in inputs if n not in labels]
+    n_left = len(recipes_of(texts, inputs))
+    if labels and n_left < LEAST_ROWS:
+        must = f"names the recipes, of which only {n_left} differ without it, and {LEAST_ROWS} must"
+        problems += [Problem(must, todo=KEPT, file=name, column=n) for n in labels]
+        raise DataInvalid(problems)
+    remarks = [] if space is not None else say_columns(texts, labels, inputs)
     values = pd.DataFrame({n: _numbers(texts[n], name, numbers, n, problems) for n in names})
-    found = space or _infer_space(texts, inputs, name, numbers, problems)
+    found = space or infer_space(texts, inputs, name, numbers, problems)
     recipes = pd.DataFrame(
         {
             p.name: _choices(texts[p.name])
@@ -186,7 +201,8 @@ def read_pool(
         ]
     if problems:
         raise DataInvalid(problems)
-    return _require_contest(merge_repeats(Path(name).stem, found, wanted, recipes, values), name)
+    pool = _require_contest(merge_repeats(Path(name).stem, found, wanted, recipes, values), name)
+    return replace(pool, remarks=tuple(remarks))
 
 
 def _require_contest(pool: Pool, file: str) -> Pool:
@@ -230,7 +246,7 @@ def _texts(raw: RawTable, number: int, cells: Sequence[object], problems: list[P
             column = raw.header[place] if place < len(raw.header) else raw.address(number, place)
             problems.append(Problem(cell.must, cell.shown, cell.todo, raw.file, number, column))
         text = "" if cell is None or isinstance(cell, Unreadable) else unguard(str(cell).strip())
-        if raw.has_decimal_comma and _is_number(text.replace(",", ".")):
+        if raw.has_decimal_comma and is_number(text.replace(",", ".")):
             text = text.replace(",", ".")
         texts.append(text)
     return texts
@@ -271,56 +287,6 @@ def _numbers(
 
 def _choices(texts: Sequence[str]) -> Array:
     return np.array([*(text or None for text in texts), None], dtype=object)[:-1]
-
-
-def _infer_space(
-    texts: Mapping[str, list[str]], inputs: Sequence[str], file: str, rows: Sequence[int], problems: list[Problem]
-) -> SearchSpace:
-    parameters: list[Parameter] = []
-    for name in inputs:
-        found = _infer_parameter(name, texts[name], file, rows, problems)
-        if found is not None:
-            parameters.append(found)
-    if not parameters and not problems:
-        problems.append(Problem("must have a column that varies beside the objectives", file=file))
-    # Something has to stand in until all problems are told.
-    return SearchSpace(parameters or [Continuous("nothing", 0.0, 1.0)])
-
-
-def _infer_parameter(
-    name: str, texts: list[str], file: str, rows: Sequence[int], problems: list[Problem]
-) -> Parameter | None:
-    """Return what a column varies, None where it is the same in all rows or a problem was found."""
-    empty = [rows[k] for k, text in enumerate(texts) if not text]
-    if empty:
-        more = f" and {len(empty) - 1} more rows" if len(empty) > 1 else ""
-        must = f"must be filled{more}; a setting that may not apply needs a campaign file that says so"
-        problems.append(Problem(must, file=file, row=empty[0], column=name))
-        return None
-    distinct = sorted(set(texts))
-    if len(distinct) == 1:
-        return None
-    if not all(_is_number(text) for text in distinct):
-        if len(distinct) > MOST_CHOICES:
-            must = f"must be numbers, or at most {MOST_CHOICES} different choices"
-            problems.append(Problem(must, len(distinct), "Take out what is a name or remark", file=file, column=name))
-            return None
-        return Categorical(name, choices=distinct)
-    levels = np.unique([float(text) for text in texts])
-    if len(levels) == 1:
-        return None
-    step = float(np.diff(levels).min())
-    counts = (levels - levels[0]) / step
-    if np.allclose(counts, np.round(counts), atol=1e-6) and round(counts[-1]) <= 200:
-        return Stepped(name, float(levels[0]), float(levels[-1]), step)
-    return Continuous(name, float(levels[0]), float(levels[-1]))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 # -- from a ledger -----------------------------------------------------------------------------------------------

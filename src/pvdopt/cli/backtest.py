@@ -121,6 +121,7 @@ def _choose_strategies(strategy: Sequence[str] | None, subject: Subject, *, is_t
     if subject.settings:
         goals = ", ".join(o.name for o in subject.objectives)
         output.say(f"Settings are taken to be {', '.join(subject.settings)}; judged by {goals}.")
+        output.say_notes(subject.remarks)
     names = list(dict.fromkeys(strategy or (WITHOUT_EVIDENCE if is_table_alone else USUAL)))
     faults = check_strategies(names, sum(not o.is_constraint for o in subject.objectives))
     if faults:
@@ -172,6 +173,8 @@ class Subject:
     n_recipes: int | None = None
     #: Columns of a pool that were taken for settings.
     settings: tuple[str, ...] = ()
+    #: What is to be said of others.
+    remarks: tuple[str, ...] = ()
 
 
 def _find_subject(target: str | None, pool: str | None, objective: Sequence[str], past: bool) -> Subject:
@@ -182,9 +185,9 @@ def _find_subject(target: str | None, pool: str | None, objective: Sequence[str]
     def of_pool(arena: PoolArena, kind: str) -> Subject:
         found = arena.pool
         name = f"{kind} {found.name}"
-        return Subject(
-            partial(_same, arena), name, found.objectives, found.digest(), len(found), tuple(found.space.names)
-        )
+        settings = tuple(found.space.names)
+        same = partial(_same, arena)
+        return Subject(same, name, found.objectives, found.digest(), len(found), settings, found.remarks)
 
     if past and target is not None and is_config(target):
         raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
