@@ -129,6 +129,19 @@ BAD = {
     "target": (("lco_lipon.toml", "--reach", "1.2"), 2, "--reach: must lie above 0 and not above 1, got 1.2"),
     "figure": (("lco_lipon.toml", "--figure", "curves.txt"), 2, "a figure ends in .html, .svg, .png or .pdf"),
     "starts": (("lco_lipon.toml", "--starts", "9", "--budget", "9"), 2, "9 leave nothing of a budget of 9"),
+    "all at once": (
+        ("--pool", "film.csv", "--objective", "gain:mx", "-s", "tep", "--reach", "2", "--figure", "curves.txt"),
+        2,
+        "--objective gain:mx: must read COLUMN:max or COLUMN:min.\n--reach: must lie above 0 and not above 1, got 2.\n"
+        "curves.txt: a figure ends in .html, .svg, .png or .pdf\n'tep' is no strategy; there are surrogate, "
+        "surrogate_alone, tpe, nsga2, cmaes, qmc, random. Did you mean tpe?\nfilm.csv: cannot be read",
+    ),
+    "a column and a strategy": (
+        ("--pool", "films.csv", "--objective", "gian:max", "-s", "tep"),
+        2,
+        "Did you mean tpe?\nfilms.csv, gian: is no column of the table",
+    ),
+    "words and a strategy": (("--past", "--virtual-lab", "-s", "tep"), 2, "and --past.\n'tep' is no strategy"),
     "nothing named": ((), 2, "There is no campaign here"),
 }
 

@@ -12,7 +12,7 @@ import typer
 
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, Dask, Jobs, is_config, open_campaign, open_target, place_of_work
-from pvdopt.errors import UsageError
+from pvdopt.errors import PvdoptError, UsageError
 from pvdopt.pictures import require_drawable
 
 if TYPE_CHECKING:
@@ -90,17 +90,15 @@ def backtest(
     with 90 % intervals from resampling seeds.
     """
     form = output.choose_form(as_json, as_csv)
-    if (pool is not None) + past + virtual_lab > 1:
-        raise UsageError("Choose one of --virtual-lab, --pool FILE and --past.")
-    if not 0 < reach <= 1:
-        raise UsageError(f"--reach: must lie above 0 and not above 1, got {reach:g}.")
-    if objective and pool is None:
-        raise UsageError("--objective goes with --pool; elsewhere the campaign file names the objectives.")
-    if figure is not None:
-        require_drawable(figure)
+    goals, faults = _read_objectives(objective or [])
+    faults += _find_faults(strategy or [], reach, figure)
+    puzzles = _find_puzzles(target, pool, objective or [], past, virtual_lab)
+    if puzzles:
+        # Nobody can tell what to look at for further faults.
+        raise UsageError("\n".join([*puzzles, *faults]))
     try:
         with output.progress_bar() as progress:
-            subject = _find_subject(target, pool, objective or [], past)
+            subject = _require_subject(target, pool, goals, past, faults)
             names = _choose_strategies(strategy, subject, is_table_alone=pool is not None and target is None)
             plan = _make_plan(subject.n_recipes, budget, batch, starts)
             with place_of_work(dask, jobs):
@@ -114,6 +112,61 @@ def backtest(
     _print(summarise(runs, subject.name, reach, plan, tuning), form, out, figure)
 
 
+def _find_faults(strategy: Sequence[str], reach: float, figure: Path | None) -> list[str]:
+    """Return what is wrong with the words, whatever is compared on."""
+    from pvdopt.backtest.strategies import check_strategies
+
+    faults = []
+    if not 0 < reach <= 1:
+        faults.append(f"--reach: must lie above 0 and not above 1, got {reach:g}.")
+    if figure is not None:
+        try:
+            require_drawable(figure)
+        except UsageError as error:
+            faults.append(str(error))
+    # Whether each takes as many goals as there are is seen later.
+    return faults + check_strategies(strategy, n_goals=1)
+
+
+def _find_puzzles(
+    target: str | None, pool: str | None, objective: Sequence[str], past: bool, virtual_lab: bool
+) -> list[str]:
+    """Return why the words do not tell what to compare on."""
+    found = []
+    if (pool is not None) + past + virtual_lab > 1:
+        found.append("Choose one of --virtual-lab, --pool FILE and --past.")
+    if past and target is not None and is_config(target):
+        found.append("--past needs a campaign's folder: a campaign file has no cells.")
+    if objective and pool is None:
+        found.append("--objective goes with --pool; elsewhere the campaign file names the objectives.")
+    elif objective and target is not None:
+        found.append("--objective: the campaign file names the objectives; leave one of the two out.")
+    if pool is not None and target is None and not objective:
+        found.append("--pool: say what the recipes are judged by, such as --objective conductivity:max")
+    return found
+
+
+def _require_subject(
+    target: str | None, pool: str | None, goals: Sequence[Objective], past: bool, faults: Sequence[str]
+) -> Subject:
+    """Return what is compared on; where there are faults, raise them together with what is wrong with it."""
+    from pvdopt.lab_tables.table_files import read_raw
+
+    try:
+        if pool is not None and target is None and not goals:
+            # Nothing that was named can judge its recipes; whether there is such a table can be told all the same.
+            read_raw(pool)
+        else:
+            subject = _find_subject(target, pool, goals, past)
+    except PvdoptError as error:
+        if not faults:
+            raise
+        raise UsageError("\n".join([*faults, str(error)])) from error
+    if faults:
+        raise UsageError("\n".join(faults))
+    return subject
+
+
 def _choose_strategies(strategy: Sequence[str] | None, subject: Subject, *, is_table_alone: bool) -> list[str]:
     """Return the strategies asked for, or the usual ones; say what they are judged by."""
     from pvdopt.backtest.strategies import check_strategies
@@ -125,7 +178,7 @@ def _choose_strategies(strategy: Sequence[str] | None, subject: Subject, *, is_t
     names = list(dict.fromkeys(strategy or (WITHOUT_EVIDENCE if is_table_alone else USUAL)))
     faults = check_strategies(names, sum(not o.is_constraint for o in subject.objectives))
     if faults:
-        raise UsageError(" ".join(faults))
+        raise UsageError("\n".join(faults))
     return names
 
 
@@ -177,7 +230,7 @@ class Subject:
     remarks: tuple[str, ...] = ()
 
 
-def _find_subject(target: str | None, pool: str | None, objective: Sequence[str], past: bool) -> Subject:
+def _find_subject(target: str | None, pool: str | None, goals: Sequence[Objective], past: bool) -> Subject:
     """Return what the words ask to compare on."""
     from pvdopt.backtest.arenas import LabArena, PoolArena
     from pvdopt.backtest.pools import past_pool, read_pool
@@ -189,14 +242,8 @@ def _find_subject(target: str | None, pool: str | None, objective: Sequence[str]
         same = partial(_same, arena)
         return Subject(same, name, found.objectives, found.digest(), len(found), settings, found.remarks)
 
-    if past and target is not None and is_config(target):
-        raise UsageError("--past needs a campaign's folder: a campaign file has no cells.")
     if pool is not None and target is None:
-        if not objective:
-            raise UsageError("--pool: say what the recipes are judged by, such as --objective conductivity:max")
-        return of_pool(PoolArena(read_pool(pool, _read_objectives(objective))), "pool")
-    if objective:
-        raise UsageError("--objective: the campaign file names the objectives; leave one of the two out.")
+        return of_pool(PoolArena(read_pool(pool, goals)), "pool")
     with open_campaign(target) if past else open_target(target) as campaign:
         config = campaign.config
         if past:
@@ -214,19 +261,21 @@ def _same(arena: Any, seed: int) -> Any:
     return arena
 
 
-def _read_objectives(words: Sequence[str]) -> list[Objective]:
+def _read_objectives(words: Sequence[str]) -> tuple[list[Objective], list[str]]:
+    """Return the objectives that can be read, and what is wrong with others."""
     from pvdopt.objectives import Objective
 
-    found = []
+    found: dict[str, Objective] = {}
+    faults = []
     for word in words:
         name, _, direction = word.rpartition(":")
         if direction not in ("max", "min") or not name:
-            raise UsageError(f"--objective {word}: must read COLUMN:max or COLUMN:min.")
-        found.append(Objective(name, maximize=direction == "max"))
-    twice = [o.name for o in found if sum(p.name == o.name for p in found) > 1]
-    if twice:
-        raise UsageError(f"--objective: {twice[0]} was given twice.")
-    return found
+            faults.append(f"--objective {word}: must read COLUMN:max or COLUMN:min.")
+        elif name in found:
+            faults.append(f"--objective: {name} was given twice.")
+        else:
+            found[name] = Objective(name, maximize=direction == "max")
+    return list(found.values()), faults
 
 
 def _print(report: BacktestReport, form: output.Form, out: Path | None, figure: Path | None) -> None:
