@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvdopt.config import CampaignConfig, load_config
+from pvdopt.config import CampaignConfig, load_config, shipped_config, shipped_names
 from pvdopt.errors import ConfigInvalid
 
 GOOD = """\
@@ -466,6 +466,52 @@ def test_a_small_corner_is_no_fault(tmp_path: Path) -> None:
     most = 'type = "exclude"\nwhen = { thickness_um = { above = 0.1002 } }'
     (tmp_path / "lab.toml").write_text(f"{GOOD}[[constraints]]\n{most}\n", encoding="utf-8")
     assert load_config(tmp_path / "lab.toml").doubts == ()
+
+
+#: What may be misspelt in a campaign file: a key or a table's name, a level, the upper end of a range.
+SLIPS = {
+    "key": (r"^\s*\[*([A-Za-z_0-9.]+)(?:\]|\s*=)", lambda word: f"{word}zq"),
+    "level": (r'"([^"]+)"', lambda word: f"{word[:-1]}zq"),
+    "end": (r"^high = (\S+)", lambda _: "-5000"),
+}
+
+
+@pytest.mark.parametrize("kind", SLIPS)
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_slip_is_told_once_and_nothing_that_follows_from_it(name: str, kind: str) -> None:
+    pattern, misspell = SLIPS[kind]
+    path = shipped_config(name)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    told = []
+    for number, line in enumerate(lines):
+        code = line.split("#")[0]
+        if re.match(r"(name|why|description|source|formula)\b", code) and kind == "level":
+            continue
+        for found in re.finditer(pattern, code):
+            wrong = line[: found.start(1)] + misspell(found[1]) + line[found.end(1) :]
+            raw = tomllib.loads("\n".join([*lines[:number], wrong, *lines[number + 1 :]]))
+            # What is no fault is a name that is like no other: it counts as one of the lab's own.
+            try:
+                CampaignConfig.from_dict(raw, path.parent)
+            except ConfigInvalid as error:
+                told.append((wrong, [problem.sentence() for problem in error.problems]))
+    assert [(wrong, said) for wrong, said in told if len(said) > 1] == []
+    assert len(told) >= (3 if kind == "end" else 15)
+
+
+def test_what_follows_from_a_slip_hides_no_other_slip(tmp_path: Path) -> None:
+    text = GOOD.replace('"furnace"]\n', '"furnase"]\n', 1).replace('when = { anneal_kind = ["furnace"] }', "")
+    # The child stands before its parent, and a level is wrong whatever the parent's is.
+    child = "[parameters.anneal_temperature_c]\nlow = 200\nhigh = 500\nstep = 10\n"
+    assert child in text
+    text = text.replace(child, "").replace(
+        "[parameters.anneal_kind]", child + 'when = { anneal_kind = ["furnace", "rtb"] }\n[parameters.anneal_kind]'
+    )
+    said = faults(tmp_path, text)
+    assert len(said) == 2, said
+    assert "anneal_temperature_c.when: must name choices of anneal_kind: none, furnace, rta" in said[0]
+    assert said[0].endswith("furnace, rta, got 'rtb'.")
+    assert "anneal_kind.choices: must be one of none, furnace, rta, got 'furnase'. Did you mean furnace?" in said[1]
 
 
 def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -93,17 +93,23 @@ def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
     >>> closest("LiBORN", ["LiBPON", "LiBON", "Lipon"])
     'Did you mean LiBON?'
     """
+    found = find_closest(word, known, alike)
+    return f"Did you mean {found}?" if found else ""
+
+
+def find_closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
+    """Return the likeliest of the known words, as :func:`closest` looks for it, or an empty string."""
     written = str(word)
     folded = {_fold(k): k for k in known}
     if _fold(written) in folded:
-        return f"Did you mean {folded[_fold(written)]}?"
+        return folded[_fold(written)]
     if is_formula(written):
         return ""
     if _FORMULA_LIKE.fullmatch(written):
         elements = set(_SYMBOL.findall(written))
         near = [k for k in folded.values() if is_formula(k) and elements <= set(_SYMBOL.findall(k))]
         found = difflib.get_close_matches(written, near, n=1, cutoff=alike)
-        return f"Did you mean {found[0]}?" if found else ""
+        return found[0] if found else ""
     words = {k.lower(): k for k in folded.values() if not is_formula(k)}
     word = written.lower()
     slips = [k for k in words if sorted(k) == sorted(word)]
@@ -112,7 +118,7 @@ def closest(word: object, known: Iterable[str], alike: float = _ALIKE) -> str:
     cutoff = alike if len(word) >= _TELLING else max(alike, _ALIKE_SHORT)
     alikes = difflib.get_close_matches(word, words, n=1, cutoff=cutoff)
     hits = slips or (longer if len(longer) == 1 else alikes)
-    return f"Did you mean {words[hits[0]]}?" if hits else ""
+    return words[hits[0]] if hits else ""
 
 
 def miss_choice(word: object, known: Collection[str], listing: str = "") -> tuple[str, str]:

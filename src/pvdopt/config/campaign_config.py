@@ -19,7 +19,7 @@ from pvdopt.config.hours import read_cost, read_runs
 from pvdopt.config.limits import Declared, machine_constraints, own_constraints
 from pvdopt.config.reading import Findings, find_config, read_machine, read_shape, read_toml
 from pvdopt.config.schema import ConfigFile
-from pvdopt.config.settings import read_fixed, read_parameters, read_units
+from pvdopt.config.settings import note_slips, read_fixed, read_parameters, read_units
 from pvdopt.constraints import Constraint, Exclude
 from pvdopt.errors import ConfigInvalid, Problem
 from pvdopt.materials import Cathode
@@ -78,6 +78,7 @@ class CampaignConfig:
         if isinstance(raw.get("machine"), str):
             raw = {**raw, "machine": read_machine(raw["machine"], folder, findings)}
         content = read_shape(raw, findings)
+        note_slips(content, findings)
         fixed = read_fixed(content, findings)
         parameters = read_parameters(content, findings)
         read_units(content, findings)
@@ -224,6 +225,8 @@ def _check_fixed(constraints: list[Constraint], fixed: Mapping[str, float | str]
     """Refuse fixed settings that break a constraint among themselves, whatever the parameters are."""
     row = pd.DataFrame({name: [value] for name, value in fixed.items()})
     for constraint in constraints:
+        if any(findings.is_unsure(name) for name in constraint.names):
+            continue
         if all(name in fixed for name in constraint.names) and bool(constraint.broken(row)[0]):
             findings.add(("fixed", constraint.names[0]), constraint.sentence(fixed))
 

@@ -38,7 +38,8 @@ def _read_run(name: str, table: RunTable, content: ConfigFile, declared: Declare
         findings.add(key, "must be named by letters, digits and _, since it names a column")
     for setting in table.shares:
         _require_setting(setting, (*key, "shares"), declared, findings)
-    if not any(setting in content.parameters for setting in table.shares):
+    is_told = findings.is_faulty(*key, "shares") or any(findings.is_unsure(setting) for setting in table.shares)
+    if not is_told and not any(setting in content.parameters for setting in table.shares):
         findings.add((*key, "shares"), "must list at least one setting of [parameters]", ", ".join(table.shares))
     for setting, choices in table.when.items():
         if is_declared(setting, (*key, "when"), declared, findings, as_number=False):
@@ -63,6 +64,6 @@ def _read_per(given: Mapping[str, float], key: Key, declared: Declared, findings
 
 
 def _require_setting(name: str, key: Key, declared: Declared, findings: Findings) -> None:
-    if name not in declared:
+    if name not in declared and not findings.is_unsure(name):
         must = f"names {name}, which is declared neither in [parameters] nor in [fixed]"
         findings.add(key, must, todo=closest(name, declared))

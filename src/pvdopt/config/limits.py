@@ -79,7 +79,7 @@ def machine_constraints(
         if word not in _BIAS_KINDS:
             findings.add(("machine", "bias_supplies"), f"must be among {', '.join(_BIAS_KINDS)}", word)
     found: list[Constraint] = []
-    found += _equipment(content, declared)
+    found += _equipment(content, declared, findings)
     found += _anneals(content, declared, findings)
     found += _temperatures(declared, figures)
     found += _biases(content, declared)
@@ -93,28 +93,34 @@ def _without(name: str, declared: Declared, kept: Collection[str], why: str) -> 
         yield Exclude({name: lacking}, why)
 
 
-def _equipment(content: ConfigFile, declared: Declared) -> Iterator[Constraint]:
+def _equipment(content: ConfigFile, declared: Declared, findings: Findings) -> Iterator[Constraint]:
     machine = content.machine
-    if machine.methods is not None:
-        yield from _without("method", declared, machine.methods, "the lab does not have this method")
-    if machine.substrates is not None:
-        yield from _without("substrate", declared, machine.substrates, "the substrate is not in stock, see [machine]")
-    if machine.bias_supplies is not None:
-        kept = ("none", *machine.bias_supplies)
-        yield from _without("bias_kind", declared, kept, "the lab has no such bias supply")
+    for name, setting, kept, why in (
+        ("methods", "method", machine.methods, "the lab does not have this method"),
+        ("substrates", "substrate", machine.substrates, "the substrate is not in stock, see [machine]"),
+        ("bias_supplies", "bias_kind", machine.bias_supplies, "the lab has no such bias supply"),
+    ):
+        # A list with a slip in it does not tell what the lab lacks.
+        if kept is not None and not findings.is_faulty("machine", name):
+            yield from _without(setting, declared, ("none", *kept) if setting == "bias_kind" else kept, why)
 
 
 def _anneals(content: ConfigFile, declared: Declared, findings: Findings) -> Iterator[Constraint]:
     hottest = {}
+    unsure = []
     for kind, name in (("furnace", "furnace_max_c"), ("rta", "rta_max_c")):
         value = getattr(content.machine, name)
         number = None if value is None else read_number(value, "C", ("machine", name), findings)
         if number is not None:
             hottest[kind] = number
+        elif findings.is_faulty("machine", name):
+            unsure.append(kind)
     if not hottest:
         return
     for kind, temperature in _ANNEALS:
-        yield from _without(kind, declared, ("none", *hottest), "the lab has no furnace or annealer of that kind")
+        yield from _without(
+            kind, declared, ("none", *hottest, *unsure), "the lab has no furnace or annealer of that kind"
+        )
         if kind in declared and temperature in declared:
             yield Limit(temperature, kind, at_most=hottest, why="the hottest the lab's equipment goes")
 
@@ -183,7 +189,12 @@ def own_constraints(content: ConfigFile, declared: Declared, findings: Findings)
 
 
 def is_declared(name: str, key: Key, declared: Declared, findings: Findings, *, as_number: bool) -> bool:
-    """Return whether a name is declared and of the kind needed; what is wrong goes to the findings."""
+    """Return whether a name is declared and of the kind needed; what is wrong goes to the findings.
+
+    What is wrong because its declaration is goes there once, with that.
+    """
+    if findings.is_unsure(name) and (name not in declared or bool(declared.choices(name)) == as_number):
+        return False
     if name not in declared:
         findings.add(key, f"names {name}, which is declared neither in [parameters] nor in [fixed]",
                      todo=closest(name, declared))  # fmt: skip
@@ -199,6 +210,8 @@ def check_choices(name: str, given: Sequence[str], key: Key, declared: Declared,
     known = column(name)
     for choice in given:
         if choice in declared.choices(name):
+            continue
+        if findings.is_unsure(name) and (known is None or not known.levels):
             continue
         if known is not None and known.levels:
             check_level(choice, known, key, findings)
@@ -217,10 +230,12 @@ def _read_sum(table: SumConstraint, key: Key, declared: Declared, findings: Find
 
 def _read_exclude(table: ExcludeConstraint, key: Key, declared: Declared, findings: Findings) -> Exclude | None:
     conditions: dict[str, Sequence[str] | Between] = {}
+    is_whole = True
     for name, condition in table.when.items():
         place = (*key, "when", name)
         is_range = isinstance(condition, RangeTable)
         if not is_declared(name, place, declared, findings, as_number=is_range):
+            is_whole = False
             continue
         if isinstance(condition, RangeTable):
             between = _read_range(condition, declared.unit(name), place, findings)
@@ -229,7 +244,7 @@ def _read_exclude(table: ExcludeConstraint, key: Key, declared: Declared, findin
         else:
             check_choices(name, condition, place, declared, findings)
             conditions[name] = condition
-    return None if findings.is_faulty(*key) else Exclude(conditions, table.why)
+    return Exclude(conditions, table.why) if is_whole and not findings.is_faulty(*key) else None
 
 
 def _read_range(table: RangeTable, unit: str, key: Key, findings: Findings) -> Between | None:

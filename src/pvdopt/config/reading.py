@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pvdopt.config.schema import ConfigFile, ExcludeConstraint, LimitConstraint, RangeTable, SumConstraint
 from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, what_the_system_says
 from pvdopt.input_files import MAX_CONFIG, read_file
-from pvdopt.wording import closest
+from pvdopt.wording import closest, find_closest
 
 Key = tuple[str | int, ...]
 
@@ -33,7 +33,10 @@ class Findings:
     lines : dict
         ``{key: (file, line)}`` of what the files hold.
     faulty : set of keys
-        What could not be read and is left out of further checks.
+        What could not be read and is left out of further checks; and what a misspelt key or name was to be, which so
+        is missing.
+    misshapen : set of keys
+        What of this was found faulty before anything was asked of its meaning.
     """
 
     file: str
@@ -41,6 +44,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
     faulty: set[Key] = field(default_factory=set)
+    misshapen: frozenset[Key] = frozenset()
 
     def add(self, key: Key, must: str, value: object = None, todo: str = "", *, is_doubt: bool = False) -> None:
         """Note a problem with the value at a key, once."""
@@ -67,6 +71,14 @@ class Findings:
     def is_faulty(self, *key: str | int) -> bool:
         """Return whether something at or under a key is already known to be wrong."""
         return any(found[: len(key)] == key for found in self.faulty)
+
+    def is_unsure(self, setting: str) -> bool:
+        """Return whether it is known already that what a setting may be is told wrongly, or under a wrong name.
+
+        What seems wrong of another entry for the sake of that is no news: it may be right as it stands.
+        """
+        tables = ("parameters", "fixed")
+        return any((table,) in self.faulty or self.is_faulty(table, setting) for table in tables)
 
     def raise_if_any(self) -> None:
         """Raise all problems at once, in the order of the file."""
@@ -241,13 +253,19 @@ def read_shape(raw: Mapping[str, Any], findings: Findings) -> ConfigFile:
     left = _copy(raw)
     while True:
         try:
-            return ConfigFile.model_validate(left)
+            content = ConfigFile.model_validate(left)
+            findings.misshapen = frozenset(findings.faulty)
+            return content
         except ValidationError as error:
             faults = [(_key_in(left, fault), fault) for fault in error.errors(include_url=False)]
+            # An unknown key first: what it was to be is no news where it is missing.
+            faults.sort(key=lambda found: found[1]["type"] != "extra_forbidden")
             for key, fault in faults:
                 is_missing = fault["type"] == "missing"
                 # What was taken out for a fault of its own is missing in the next round, which is no news.
-                if not (is_missing and key in findings.faulty):
+                if fault["type"] == "extra_forbidden":
+                    _report_unknown(key, fault, faults, left, findings)
+                elif not (is_missing and key in findings.faulty):
                     _report(key, fault, findings)
                 _remove(left, key, is_missing=is_missing)
             left = {**_copy(_LEAST), **left}
@@ -270,14 +288,32 @@ def _key_in(raw: Any, fault: Mapping[str, Any]) -> Key:
     return (*key, fault["loc"][-1]) if fault["type"] == "missing" else key
 
 
+def _report_unknown(
+    key: Key,
+    fault: Mapping[str, Any],
+    others: Sequence[tuple[Key, Mapping[str, Any]]],
+    raw: Mapping[str, Any],
+    findings: Findings,
+) -> None:
+    """Note a key that is not known, and that the one it was to be is not there."""
+    known = _known_keys(fault["loc"][:-1])
+    absent = [k[-1] for k, other in others if other["type"] == "missing" and k[:-1] == key[:-1]]
+    strange = [k for k, other in others if other["type"] == "extra_forbidden" and k[:-1] == key[:-1]]
+    # Where one key is too many and one too few it is the same, however little alike.
+    meant = find_closest(key[-1], known) or (str(absent[0]) if len(absent) == len(strange) == 1 else "")
+    todo = f"Did you mean {meant}?" if meant else f"Known here are {', '.join(known)}"
+    findings.add(key, "is not a known key", todo=todo)
+    table: Any = raw
+    for part in key[:-1]:
+        table = table[part]
+    if meant and meant not in table:
+        findings.faulty.add((*key[:-1], meant))
+
+
 def _report(key: Key, fault: Mapping[str, Any], findings: Findings) -> None:
     kind, context, value = fault["type"], fault.get("ctx", {}), fault["input"]
     shown = value if isinstance(value, (str, int, float, bool)) else None
-    if kind == "extra_forbidden":
-        known = _known_keys(fault["loc"][:-1])
-        todo = closest(key[-1], known) or f"Known here are {', '.join(known)}"
-        findings.add(key, "is not a known key", todo=todo)
-    elif kind == "missing":
+    if kind == "missing":
         findings.add(key, "is missing")
     elif kind in ("secret", "storage"):
         # What stands there is not repeated: it may hold a password.

@@ -18,7 +18,7 @@ from pvdopt.objectives import Protocol
 from pvdopt.parameters import TOLERANCE, Categorical, Continuous, Parameter, Stepped
 from pvdopt.unit_symbols import UnknownUnitError, normalise
 from pvdopt.units import convert, parse_quantity, shown_in
-from pvdopt.wording import closest, miss_choice
+from pvdopt.wording import closest, find_closest, miss_choice
 
 #: Groups of the vocabulary that a recipe is made of.
 _GROUPS = ("materials", "deposition", "stack", "anneal", "protocol")
@@ -146,9 +146,30 @@ def _choices(content: ConfigFile, name: str) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else None
 
 
+def note_slips(content: ConfigFile, findings: Findings) -> None:
+    """Note which settings have a wrong name or a wrong level before anything that rests on them is looked at."""
+    for table in ("parameters", "fixed"):
+        for name in getattr(content, table):
+            own = table == "parameters" and content.parameters[name].own
+            meant = "" if own or column(name) else find_closest(name, names(*_GROUPS), alike=_RESEMBLES)
+            if meant and meant not in content.parameters and meant not in content.fixed:
+                findings.faulty.add((table, meant))
+    for name, parameter in content.parameters.items():
+        _check_levels(parameter.choices or (), name, ("parameters", name, "choices"), content, findings)
+    for name, value in content.fixed.items():
+        _check_levels([value] if isinstance(value, str) else [], name, ("fixed", name), content, findings)
+
+
+def _check_levels(values: Iterable[str], name: str, key: Key, content: ConfigFile, findings: Findings) -> None:
+    declared = column(name)
+    if declared is not None and declared.kind == "category":
+        for value in values:
+            check_level(value, declared, key, findings, content.materials.cathodes)
+
+
 def _check_parent(declared: Column, key: Key, content: ConfigFile, findings: Findings) -> tuple[str, ...] | None:
     """Return the parent's choices under which a column of the vocabulary applies, None if under all of them."""
-    if not declared.parent or findings.is_faulty("parameters", declared.parent):
+    if not declared.parent or findings.is_unsure(declared.parent):
         return None
     rule = f"applies only where {declared.parent} is {' or '.join(_definite(declared.parent_levels))}"
     choices = _choices(content, declared.parent)
@@ -184,8 +205,6 @@ def read_fixed(content: ConfigFile, findings: Findings) -> dict[str, float | str
         elif isinstance(value, float):
             findings.add(key, "must be a text", value)
         else:
-            if declared.kind == "category":
-                check_level(value, declared, key, findings, content.materials.cathodes)
             found[name] = value
         if declared is not None and not findings.is_faulty(*key):
             _check_parent(declared, key, content, findings)
@@ -238,12 +257,12 @@ def read_parameters(content: ConfigFile, findings: Findings) -> list[Parameter]:
         findings.add(("parameters",), "must declare at least one setting to vary")
     for name, table in content.parameters.items():
         key = ("parameters", name)
-        if findings.is_faulty(*key):
+        if any(found[:2] == key for found in findings.misshapen):
             continue
         declared = setting_column(name, key, findings, is_own=table.own)
         if name in content.fixed:
             findings.add(key, "is declared twice: in [parameters] and in [fixed]", todo="Take one of them out")
-        if findings.is_faulty(*key):
+        if key in findings.faulty:
             continue
         when = _read_when(name, table, declared, content, findings)
         parameter: Parameter | None
@@ -270,13 +289,14 @@ def _read_when(
         return None
     ((parent, wanted),) = table.when.items()
     choices = _choices(content, parent)
+    if findings.is_unsure(parent) and choices is None:
+        return None
     if parent not in content.parameters and parent not in content.fixed:
         known = [other for other in (*content.parameters, *content.fixed) if other != name]
         findings.add(key, f"names {parent}, which is declared neither in [parameters] nor in [fixed]",
                      todo=closest(parent, known))  # fmt: skip
     elif choices is None:
-        if not findings.is_faulty("parameters", parent):
-            findings.add(key, f"must name a choice; {parent} is a number")
+        findings.add(key, f"must name a choice; {parent} is a number")
     else:
         _check_wanted(parent, wanted, choices, key, findings)
         if declared is not None and declared.parent:
@@ -287,6 +307,10 @@ def _read_when(
 def _check_wanted(parent: str, wanted: Collection[str], choices: Sequence[str], key: Key, findings: Findings) -> None:
     if not wanted:
         findings.add(key, f"must name at least one choice of {parent}")
+    known = column(parent)
+    if findings.is_unsure(parent):
+        # One of them is not what it was to be: what the vocabulary knows may be it.
+        choices = _definite(known.levels) if known is not None and known.levels else tuple(wanted)
     for choice in wanted:
         if choice not in choices:
             findings.add(key, f"must name choices of {parent}: {', '.join(choices)}", choice, closest(choice, choices))
@@ -298,7 +322,8 @@ def _check_against_vocabulary(
     usable = _check_parent(declared, key, content, findings)
     if parent == declared.parent:
         for choice in wanted:
-            if choice not in declared.parent_levels:
+            # What is no choice at all was told as such.
+            if choice in (_choices(content, parent) or ()) and choice not in declared.parent_levels:
                 findings.add(key, f"must leave out {choice}: {declared.name} does not apply with {parent} {choice}")
     elif usable:
         line = f"when = {{ {declared.parent} = [{', '.join(repr(c) for c in usable)}] }}".replace("'", '"')
@@ -319,9 +344,6 @@ def _read_choice(
             findings.add((*key, extra), "does not go with choices")
     if declared is not None and declared.kind == "number":
         findings.add((*key, "choices"), "must not be given for a number", todo="Give low and high, and step if need be")
-    elif declared is not None and declared.kind == "category":
-        for choice in table.choices or ():
-            check_level(choice, declared, (*key, "choices"), findings, content.materials.cathodes)
     try:
         return Categorical(name, choices=table.choices or (), when=when)
     except ValueError as error:
@@ -353,6 +375,8 @@ def _read_numeric(
     if declared is not None:
         check_limits(low, declared, (*key, "low"), findings)
         check_limits(high, declared, (*key, "high"), findings)
+    if findings.is_faulty(*key, "low") or findings.is_faulty(*key, "high"):
+        return None
     if not low < high:
         findings.add((*key, "low"), f"must lie below high, which is {in_unit(high, unit)}", low)
         return None

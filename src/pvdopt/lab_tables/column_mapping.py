@@ -19,7 +19,7 @@ from pvdopt.lab_tables.text_table import RawTable
 from pvdopt.output_files import write_text
 from pvdopt.unit_symbols import UnknownUnitError
 from pvdopt.units import shown_in
-from pvdopt.wording import closest
+from pvdopt.wording import closest, find_closest
 
 #: The file in a campaign's folder.
 MAPPINGS_FILE = "column_maps.json"
@@ -118,7 +118,7 @@ def _name(head: str) -> str:
 
 
 def _unmapped(head: str, raw: RawTable, place: int, fields: Mapping[str, Field]) -> Problem:
-    hint = closest(head, fields).removeprefix("Did you mean ").removesuffix("?") or "NAME"
+    hint = find_closest(head, fields) or "NAME"
     unit = ":UNIT" if hint == "NAME" or fields[hint].unit else ""
     todo = f'Say what it is (--map "{hint}={head}{unit}"), or that it is not read (--ignore "{head}")'
     row = raw.address(raw.header_row, place) if raw.is_grid else raw.header_row
