@@ -28,7 +28,7 @@ test-long: .venv/.installed-dev ## all tests, the long ones too
 
 test-fire: .venv/.installed-dev ## the long forms of what happens under fire: kills, eight at once, lost workers, odd input; tells figures
 	nice $(BIN)/python -m pytest -m slow tests/fire --tb=short -q
-	PVDOPT_INPUTS=3000 nice $(BIN)/python -m pytest tests/fire/test_hostile.py --tb=short -q
+	PVDOPT_INPUTS=3000 nice $(BIN)/python -m pytest tests/fire/test_hostile.py tests/fire/test_damaged_files.py --tb=short -q
 
 fuzz: .venv/.installed-dev ## let coverage guide odd input into every reader, for as long as FUZZ_SECONDS says; tells what was tried
 	@$(PIP) $(HYPOFUZZ)

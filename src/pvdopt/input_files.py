@@ -16,6 +16,8 @@ MB = 1_000_000
 MAX_TABLE = 100 * MB
 #: A campaign or machine file.
 MAX_CONFIG = 1 * MB
+#: The facts of an export; those of 100,000 cells take a quarter.
+MAX_FACTS = 500 * MB
 #: What an evaluator replies for one cell.
 MAX_REPLY = 1 * MB
 #: Rows of a table; a tester that looks every ten seconds fills them in half a year.

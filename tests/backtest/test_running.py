@@ -92,6 +92,22 @@ def test_a_folder_of_other_runs_is_refused(tmp_path):
         Store(tmp_path, {"subject": "toy", "budget": 9})
 
 
+@pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 5000])
+def test_settings_that_are_none_are_told(tmp_path, text):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(DataInvalid, match=r"settings\.json: must hold the settings of a backtest, as JSON"):
+        Store(tmp_path, {"subject": "toy"})
+
+
+def test_all_runs_that_are_none_are_told(tmp_path):
+    store = Store(tmp_path, {"subject": "toy"})
+    lines = ["seed,made", "0,8,0,0.1,0.5 1", "1,8,0,0.1,0.5 x", "2,8", "3,8,0,nan,1", ""]
+    (tmp_path / "runs" / "random.csv").write_text("\n".join(lines))
+    with pytest.raises(DataInvalid, match=r"random\.csv, row 3: must hold a run.* Delete the file") as caught:
+        store.read()
+    assert [problem.row for problem in caught.value.problems] == [3, 4, 5]
+
+
 def test_no_seed_is_for_both_tuning_and_reporting():
     assert not set(seed_numbers(500)) & set(seed_numbers(500, is_tuning=True))
 

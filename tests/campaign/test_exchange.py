@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import RECIPE, digest, make_lco, make_plain, propose
+from campaigns import PLAIN, RECIPE, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.data_dictionary import terms
 from pvdopt.campaign.exchange import read_export
-from pvdopt.errors import DataInvalid
+from pvdopt.errors import ConfigInvalid, DataInvalid
 
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
 
@@ -141,6 +141,16 @@ def test_files_that_the_campaign_names_go_along(tmp_path: Path) -> None:
         assert again.name == "again"
 
 
+def test_tables_in_another_encoding_go_along_to_the_byte(tmp_path: Path) -> None:
+    table = "id,thickness_um,capacity,remark\nC1,1.2,55,3 µm nicht getempert (20 °C)\n".encode("cp1252")
+    (tmp_path / "ours.csv").write_bytes(table)
+    config = PLAIN.replace('evidence = "none"', 'evidence = ["ours.csv"]')
+    with Campaign.create(tmp_path / "lab", config, source=tmp_path) as campaign:
+        campaign.export(tmp_path / "out")
+    Campaign.from_export(tmp_path / "out", tmp_path / "again").close()
+    assert (tmp_path / "again" / "ours.csv").read_bytes() == table
+
+
 BAD: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "a fact taken out": (lambda facts: facts.pop(1), "fact 2: seq must be 2, so that no fact is missing, got 3"),
     "no list": (lambda facts: {"facts": facts}, "must be a list of facts"),
@@ -148,6 +158,10 @@ BAD: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "an unknown kind": (lambda facts: facts[1].update(kind="wished"), "fact 2: kind must be one of"),
     "a time of nowhere": (lambda facts: facts[1].update(time="noon"), "fact 2: time must be ISO 8601"),
     "an unknown cell": (lambda facts: facts[-1].update(cell="P999"), "must name a cell of this campaign, got 'P999'"),
+    "a prediction without its ends": (
+        lambda facts: facts[1]["payload"]["predicted"]["capacity"].pop("low"),
+        "fact 2: payload.predicted.capacity.low: must be there",
+    ),
     "a number as author": (lambda facts: facts[1].update(author=7), "fact 2: author must be a text, got 7"),
 }
 
@@ -163,6 +177,14 @@ def test_an_export_that_was_altered_is_refused_and_nothing_is_made(lco: Campaign
     with pytest.raises(DataInvalid, match="fact") as refused:
         Campaign.from_export(tmp_path / "out", tmp_path / "again")
     assert sentence in str(refused.value)
+    assert not (tmp_path / "again").exists()
+
+
+def test_an_export_whose_campaign_file_is_no_text_is_refused(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    (tmp_path / "out" / "campaign.toml").write_bytes(b"\x80")
+    with pytest.raises(ConfigInvalid, match=r"campaign\.toml: must be text in UTF-8\. Save the file as UTF-8"):
+        Campaign.from_export(tmp_path / "out", tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 

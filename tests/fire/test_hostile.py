@@ -1,4 +1,4 @@
-"""Whatever comes in: an answer or one clear refusal; no traceback, no hang, no more memory than the limits say.
+"""Whatever comes in from outside: an answer or one clear refusal; no traceback, no hang, no more memory than allowed.
 
 Each test tries as many inputs as PVDOPT_INPUTS says, a few by default. `make fuzz` lets coverage guide them instead.
 """
@@ -8,31 +8,29 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import inspect
 import io
 import json
 import math
-import os
 import resource
 import subprocess
 import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, is_hypothesis_test, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import make_lco, propose
+from odd_input import contents, guidable, plain_json, refused_at_most, tried, written
 from pvdopt import input_files
 from pvdopt.campaign import Campaign
 from pvdopt.cells import read_cells
 from pvdopt.config import load_config, shipped_config
-from pvdopt.errors import ConfigInvalid, DataInvalid, InvalidInput
+from pvdopt.errors import ConfigInvalid, DataInvalid
 from pvdopt.evaluators import CommandEvaluator, Request
 from pvdopt.input_files import MAX_CONFIG, MAX_TABLE
 from pvdopt.lab_tables.series import read_series
@@ -40,65 +38,7 @@ from pvdopt.lab_tables.table_files import read_raw
 from pvdopt.unit_symbols import UnknownUnitError
 from pvdopt.units import CANONICAL_UNITS, convert, parse_quantity
 
-INPUTS = int(os.environ.get("PVDOPT_INPUTS", "20"))
-tried = settings(
-    max_examples=INPUTS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
-@contextlib.contextmanager
-def refused_at_most() -> Iterator[None]:
-    """Let through what is taken, and what is refused with a sentence that fits on some screens."""
-    try:
-        yield
-    except InvalidInput as error:
-        text = str(error)
-        assert text.strip()
-        assert len(text) < 300_000
-
-
-@contextlib.contextmanager
-def written(name: str, content: bytes) -> Iterator[Path]:
-    """Yield a file of this content in a folder of its own: `make fuzz` knows no fixtures, tmp_path neither."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        path.write_bytes(content)
-        yield path
-
-
-def words(text: str) -> list[str]:
-    return text.split()
-
-
 # -- odd tables --------------------------------------------------------------------------------------------------
-
-HEADS = words(
-    "id capacity retention cycles bias_v thickness_um anneal_kind outcome_class run sample remark capacity_sd "
-    "capacity_qualifier electrolyte cathode cycle charge =1+1 ;"
-)
-VALUES = words(
-    "P001 C001 P999 52.3 0,93 93% 1e308 1e999 -1e-400 NaN inf 0x10 1_000 ± >= ~50 ok cracked rf none ٣ ½ 2025-03-01 "
-    "#DIV/0! =HYPERLINK(1) <script> 1/2/2025 C/2 1,234.5 1.234,5 -0 - ? n/a 0.31mAh/cm2 58.2±1.5 µAh·cm⁻² ٣٫٥"
-)
-heads = st.text(max_size=8) | st.sampled_from(
-    [*HEADS, "thickness_um [nm]", "capacity [mAh/cm2]", "", "\ufeffid", "Test Time / s", "Current / A", "id "]
-)
-values = st.text(max_size=12) | st.sampled_from([*VALUES, "", " ", "\u00a0", "a\nb", '"', "\x00", "\u2028", "9" * 400])
-tables = st.builds(
-    lambda head, rows, sign, end, bom, quote: (
-        bom + end.join(sign.join(f'"{v}"' if quote else v for v in row) for row in [head, *rows])
-    ),
-    st.lists(heads, max_size=8),
-    st.lists(st.lists(values, max_size=9), max_size=6),
-    st.sampled_from([",", ";", "\t", "|", ", "]),
-    st.sampled_from(["\n", "\r\n", "\r"]),
-    st.sampled_from(["", "\ufeff", "sep=;\n", "sep=,\r\n", "# title\n", "|"]),
-    st.booleans(),
-)
-encodings = st.sampled_from(["utf-8", "utf-16", "utf-16-be", "latin-1", "cp1252", "utf-32"])
-contents = st.builds(lambda text, name: text.encode(name, "replace"), tables, encodings) | st.binary(max_size=300)
 
 
 @functools.cache
@@ -245,11 +185,6 @@ def test_units(text: str, unit: str) -> None:
         convert(1.0, text, unit)
 
 
-plain_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(heads, inner, max_size=5),
-    max_leaves=12,
-)
 replies = plain_json.map(lambda v: json.dumps(v).encode()) | st.binary(max_size=100) | st.sampled_from(
     [b"[" * 100_000, b'{"capacity": 1' + b"0" * 5000 + b"}", b'{"capacity": 1e999}', b"\xff\xfe{}", b"{}" * 3, b"null"]
 )  # fmt: skip
@@ -368,9 +303,4 @@ def test_what_the_tests_of_campaign_files_start_from_is_whole() -> None:
 
 
 def test_coverage_can_guide_each_of_these_tests() -> None:
-    """HypoFuzz cannot give them a fixture, and says so only by trying nothing."""
-    guided = [test for test in globals().values() if is_hypothesis_test(test)]
-    assert len(guided) >= 11
-    assert [(test.__name__, [*inspect.signature(test).parameters]) for test in guided] == [
-        (t.__name__, []) for t in guided
-    ]
+    assert len(guidable(globals())) == 11

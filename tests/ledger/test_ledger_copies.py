@@ -109,6 +109,8 @@ def test_an_altered_fact_is_told_with_its_ledger_and_what_to_do(planned: Ledger,
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TRIGGER facts_refuse_update")
         database.execute("UPDATE facts SET payload = '{}' WHERE seq = 2")
-    words = r"ledger\.db, fact 2: payload of a proposed fact must hold recipe as dict\. See `pvdopt ledger check`"
+    words = (
+        r"ledger\.db, fact 2: payload of a fact of kind proposed must hold recipe as dict\. See `pvdopt ledger check`"
+    )
     with Ledger.open(path) as again, pytest.raises(DataInvalid, match=words):
         again.state()

@@ -209,7 +209,7 @@ class Store:
         self.folder = folder
         path = folder / SETTINGS_FILE
         if path.is_file():
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = _read_settings(path)
             differing = [n for n in {**held, **settings} if held.get(n) != settings.get(n)]
             if differing:
                 must = f"holds a backtest with other {', '.join(differing)}"
@@ -221,13 +221,28 @@ class Store:
         return self.folder / RUNS_FOLDER / f"{strategy}.csv"
 
     def read(self) -> dict[tuple[str, int], Run]:
-        """Return the runs that are there; a line that was cut off when a run was broken off is none."""
-        found = {}
+        """Return the runs that are there; a line that was cut off when a run was broken off is none.
+
+        Raises
+        ------
+        DataInvalid
+            Naming every line that holds no run.
+        """
+        found, problems = {}, []
         for path in sorted((self.folder / RUNS_FOLDER).glob("*.csv")):
-            for line in path.read_text(encoding="utf-8").split("\n")[1:-1]:
-                seed, made, refused, seconds, progress = line.split(",")
-                shares = tuple(float(value) for value in progress.split())
-                found[path.stem, int(seed)] = Run(path.stem, int(seed), shares, int(made), int(refused), float(seconds))
+            # Bytes that are no text make a line that is no run.
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+            for number, line in enumerate(lines[1:-1], start=2):
+                try:
+                    run = _read_run(path.stem, line)
+                except ValueError:
+                    must = "must hold a run: its seed, three numbers, and its progress"
+                    todo = "Delete the file to have these runs made anew"
+                    problems.append(Problem(must, line, todo, file=str(path), row=number))
+                    continue
+                found[path.stem, run.seed] = run
+        if problems:
+            raise DataInvalid(problems)
         return found
 
     def add(self, run: Run) -> None:
@@ -243,3 +258,22 @@ class Store:
         text += f"{run.seed},{run.n_made},{run.n_refused},{run.seconds:.4f},{shares}\n"
         with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(text)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        held = None
+    if not isinstance(held, dict):
+        todo = "Name another folder, or remove this one"
+        raise DataInvalid(Problem("must hold the settings of a backtest, as JSON", todo=todo, file=str(path)))
+    return held
+
+
+def _read_run(strategy: str, line: str) -> Run:
+    seed, made, refused, seconds, progress = line.split(",")
+    shares = tuple(float(value) for value in progress.split())
+    if not np.isfinite([float(seconds), *shares]).all():
+        raise ValueError
+    return Run(strategy, int(seed), shares, int(made), int(refused), float(seconds))

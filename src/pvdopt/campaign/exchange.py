@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign.data_dictionary import DERIVED, describe_columns, describe_package
 from pvdopt.campaign.folder import CONFIG_FILE, named_files
+from pvdopt.config.reading import read_config_text
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, what_the_system_says
+from pvdopt.input_files import MAX_FACTS, read_file
 from pvdopt.ledger.facts import Fact, find_faults
+from pvdopt.ledger.payloads import find_deep_faults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,15 +74,21 @@ def write_export(
     ------
     DataInvalid
         If the target holds anything but an earlier export.
+    ConfigInvalid
+        If the campaign file cannot be read.
     PvdoptError
         If the system refuses.
     """
-    config_text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
-    named = {name: (folder / name).read_text(encoding="utf-8") for name in named_files(config_text)}
+    config_text = read_config_text(folder / CONFIG_FILE)
+    try:
+        # To the byte: tables come in more than one encoding.
+        named = {name: (folder / name).read_bytes() for name in named_files(config_text)}
+    except OSError as error:
+        raise PvdoptError(f"{error.filename}: cannot be read ({what_the_system_says(error)}).") from error
     _require_free(target, (*EXPORTED, *named))
     described = describe_columns(["id", *cells.columns], config)
     series = _series_rows(state)
-    texts = {
+    contents: dict[str, str | bytes] = {
         "cells.csv": _to_csv(
             ["id", *cells.columns], ([i, *row] for i, row in zip(cells.index, cells.to_numpy(), strict=True))
         ),
@@ -94,10 +103,10 @@ def write_export(
         CONFIG_FILE: config_text,
     }
     try:
-        _write_all(target, texts)
+        _write_all(target, contents)
     except OSError as error:
         raise PvdoptError(f"{target}: cannot be written ({what_the_system_says(error)}).") from error
-    return [target / name for name in texts]
+    return [target / name for name in contents]
 
 
 def _require_free(target: Path, own: Iterable[str]) -> None:
@@ -111,7 +120,7 @@ def _require_free(target: Path, own: Iterable[str]) -> None:
         raise DataInvalid(Problem(must, todo="Name another folder", file=str(target)))
 
 
-def _write_all(target: Path, texts: Mapping[str, str]) -> None:
+def _write_all(target: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write all files aside before the first takes its place."""
     target.mkdir(parents=True, exist_ok=True)
     # What an export that was killed left behind is in nobody's way.
@@ -119,11 +128,11 @@ def _write_all(target: Path, texts: Mapping[str, str]) -> None:
         path.unlink(missing_ok=True)
     asides: dict[str, Path] = {}
     try:
-        for name, text in texts.items():
+        for name, content in contents.items():
             path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             asides[name] = path.with_name(f".{path.name}.{os.getpid()}.aside")
-            asides[name].write_text(text, encoding="utf-8", newline="")
+            asides[name].write_bytes(content.encode() if isinstance(content, str) else content)
         for name, path in asides.items():
             path.replace(target / name)
     finally:
@@ -205,6 +214,10 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
     ------
     DataInvalid
         With everything that is wrong: no export, or facts that are none.
+    ConfigInvalid
+        If its campaign file cannot be read.
+    PvdoptError
+        If the system refuses.
     """
     place = folder / FACTS_FILE
     missing = [name for name in (FACTS_FILE, CONFIG_FILE) if not (folder / name).is_file()]
@@ -212,7 +225,9 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
         must = f"must be an export of a campaign, which holds {' and '.join(missing)}"
         raise DataInvalid(Problem(must, todo="Write one with `pvdopt export`", file=str(folder)))
     try:
-        told = json.loads(place.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
+        told = json.loads(read_file(place, MAX_FACTS).decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise PvdoptError(f"{place}: cannot be read ({what_the_system_says(error)}).") from error
     except (ValueError, RecursionError) as error:
         raise DataInvalid(Problem(f"must be JSON ({error})", file=str(place))) from error
     if not isinstance(told, list):
@@ -229,7 +244,7 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
         facts.append(fact)
     if problems:
         raise DataInvalid(problems)
-    return (folder / CONFIG_FILE).read_text(encoding="utf-8"), facts
+    return read_config_text(folder / CONFIG_FILE), facts
 
 
 def _find_faults(fact: Fact, number: int) -> list[str]:
@@ -241,7 +256,7 @@ def _find_faults(fact: Fact, number: int) -> list[str]:
         wrong.append(f"cell must be a name or null, got {fact.cell!r}")
     if fact.seq != number or isinstance(fact.seq, bool):
         wrong.append(f"seq must be {number}, so that no fact is missing, got {fact.seq!r}")
-    return wrong or find_faults(fact)
+    return wrong or find_faults(fact) or find_deep_faults(fact)
 
 
 def _refuse_constant(name: str) -> float:

@@ -89,7 +89,7 @@ def find_ledger(folder: Path) -> Path | str:
     try:
         campaign = tomllib.loads((folder / CONFIG_FILE).read_text(encoding="utf-8-sig"))["campaign"]
         storage, name = campaign.get("storage"), campaign["name"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return folder / LEDGER_FILE
     return ledger_place(folder, storage if isinstance(storage, str) else None, str(name))
 
@@ -143,7 +143,7 @@ def named_files(config_text: str) -> list[str]:
     """Return the files a campaign file names, all relative to its folder."""
     try:
         raw = tomllib.loads(config_text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigInvalid(Problem(f"must be TOML; {error}", file=CONFIG_FILE)) from error
     names = [raw["machine"]] if isinstance(raw.get("machine"), str) else []
     campaign = raw.get("campaign")

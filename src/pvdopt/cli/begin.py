@@ -107,12 +107,12 @@ def _go_on(export: Path, folder: Path, dry_run: bool) -> None:
 def _copy(config: str, folder: Path, dry_run: bool) -> None:
     from pvdopt.campaign import Campaign
     from pvdopt.config import load_config
-    from pvdopt.config.reading import find_config
+    from pvdopt.config.reading import find_config, read_config_text
 
     source = find_config(config)
     # Faults are named where the user can mend them, not in the copy.
     load_config(source)
-    text = rename_config(source.read_text(encoding="utf-8-sig"), folder.name)
+    text = rename_config(read_config_text(source), folder.name)
     if dry_run:
         print(text, end="")
         output.say(f"{folder.name} would begin in {folder.as_posix()} with this file.")

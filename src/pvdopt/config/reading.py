@@ -154,6 +154,25 @@ def find_config(path: str | Path) -> Path:
     return shipped_config(given.name)
 
 
+def read_config_text(path: Path) -> str:
+    """Return the text of a campaign or machine file, its line ends as Unix has them.
+
+    Raises
+    ------
+    ConfigInvalid
+        If the file cannot be read, is too large, or is no text in UTF-8.
+    """
+    try:
+        return read_file(path, MAX_CONFIG).decode("utf-8-sig").replace("\r\n", "\n")
+    except DataInvalid as error:
+        raise ConfigInvalid(error.problems) from error
+    except OSError as error:
+        raise ConfigInvalid(Problem(f"cannot be read ({what_the_system_says(error)})", file=path.name)) from error
+    except UnicodeDecodeError as error:
+        todo = "Save the file as UTF-8"
+        raise ConfigInvalid(Problem("must be text in UTF-8", todo=todo, file=path.name)) from error
+
+
 def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, tuple[str, int]]]:
     """Return what a TOML file holds, and file and line of each of its keys.
 
@@ -162,16 +181,9 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, tuple[str, int]]]:
     ConfigInvalid
         If the file cannot be read or is not TOML.
     """
+    text = read_config_text(path)
     try:
-        text = read_file(path, MAX_CONFIG).decode("utf-8-sig").replace("\r\n", "\n")
         raw = tomllib.loads(text)
-    except DataInvalid as error:
-        raise ConfigInvalid(error.problems) from error
-    except OSError as error:
-        raise ConfigInvalid(Problem(f"cannot be read ({what_the_system_says(error)})", file=path.name)) from error
-    except UnicodeDecodeError as error:
-        todo = "Save the file as UTF-8"
-        raise ConfigInvalid(Problem("must be text in UTF-8", todo=todo, file=path.name)) from error
     except tomllib.TOMLDecodeError as error:
         todo = "Texts stand in quotes, tables in [brackets], decimals have a point"
         raise ConfigInvalid(Problem(f"must be TOML; {error}", todo=todo, file=path.name)) from error

@@ -238,7 +238,7 @@ def read_mappings(folder: Path) -> list[ColumnMapping]:
         return []
     try:
         return [ColumnMapping.from_json(raw) for raw in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         must = f"must hold column mappings ({error})"
         raise DataInvalid(Problem(must, todo="Delete it, and map the columns anew", file=str(path))) from error
 

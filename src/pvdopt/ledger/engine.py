@@ -299,6 +299,13 @@ def _translated(name: str) -> Iterator[None]:
         raise _translate(error.orig, name) from error
     except sqlite3.Error as error:
         raise _translate(error, name) from error
+    except UnicodeDecodeError as error:
+        # Python's driver stumbles over bytes that are no text, in values and in SQLite's own messages.
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> DataInvalid:
+    return DataInvalid(Problem("the ledger is damaged", todo="Restore a backup of it", file=name))
 
 
 def _primary_code(error: BaseException | None) -> int:
@@ -311,8 +318,8 @@ def _translate(origin: BaseException | None, name: str) -> PvdoptError:
         return LedgerBusy(f"{name}: somebody else is writing to the ledger. Nothing was changed; try again.")
     if code == _NOT_A_DATABASE:
         return not_a_ledger(name)
-    if code == _CORRUPT:
-        return DataInvalid(Problem("the ledger is damaged", todo="Restore a backup of it", file=name))
+    if code == _CORRUPT or str(origin).startswith("Could not decode"):
+        return _damaged(name)
     if code == _FULL or getattr(origin, "sqlstate", None) == _DISK_FULL:
         return PvdoptError(f"{name}: the disk is full. Nothing was recorded; make room and try again.")
     lines = str(origin).strip().splitlines()

@@ -98,11 +98,11 @@ def find_faults(fact: Fact) -> list[str]:
     faults = []
     for key, kind in SHAPES[fact.kind].items():
         if not isinstance(fact.payload.get(key), kind):
-            faults.append(f"payload of a {fact.kind} fact must hold {key} as {kind.__name__}")
+            faults.append(f"payload of a fact of kind {fact.kind} must hold {key} as {kind.__name__}")
     if fact.cell is None and fact.kind not in WITHOUT_CELL | {"note"}:
-        faults.append(f"a {fact.kind} fact must name its cell")
+        faults.append(f"a fact of kind {fact.kind} must name its cell")
     if fact.cell is not None and fact.kind in WITHOUT_CELL:
-        faults.append(f"a {fact.kind} fact must name no cell, got {fact.cell!r}")
+        faults.append(f"a fact of kind {fact.kind} must name no cell, got {fact.cell!r}")
     if not isinstance(fact.time, str) or not _is_time(fact.time):
         faults.append(f"time must be ISO 8601 with its zone, got {fact.time!r}")
     return faults

@@ -255,6 +255,9 @@ class FactStore:
         DataInvalid
             If the file is damaged so badly that facts cannot be read.
         """
+        # Loads pydantic, which those who only write never need.
+        from pvdopt.ledger.payloads import find_deep_faults
+
         with self.reading() as connection:
             problems = [Problem(f"the file is damaged: {what}") for what in engine.find_damage(connection)]
             rows = tables.select(connection)
@@ -264,9 +267,12 @@ class FactStore:
                 problems.append(Problem(f"must follow fact {seq} without a gap", row=f"fact {row.seq}"))
             seq = row.seq
             try:
-                fold.add(tables.read_fact(row))
+                fact = tables.read_fact(row)
+                fold.add(fact)
             except DataInvalid as error:
                 problems.extend(error.problems)
+                continue
+            problems += [Problem(fault, row=f"fact {fact.seq}") for fault in find_deep_faults(fact)]
         return [Problem(p.must, p.value, p.todo, file=self.name, row=p.row, column=p.column) for p in problems]
 
     def _write(
