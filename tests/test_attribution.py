@@ -128,6 +128,11 @@ class TestSlices:
         lipon, libon = slice_through(SPACE, "electrolyte", RECIPE, BASELINE)
         assert (lipon.is_allowed, libon.is_allowed) == (True, False)
 
+    def test_what_was_made_off_the_grid_forbids_no_other_value(self) -> None:
+        # 47.3 V stand between two steps of the supply.
+        places = slice_through(SPACE, "thickness_um", {**RECIPE, "bias_v": -47.3}, BASELINE)
+        assert all(place.is_allowed for place in places)
+
     def test_a_setting_that_does_not_apply_has_no_slice(self) -> None:
         assert slice_through(SPACE, "bias_v", BASELINE, RECIPE) == []
 

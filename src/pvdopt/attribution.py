@@ -173,7 +173,8 @@ def slice_through(
     values = _places(p, here[name].iloc[0], n)
     rows = [{**recipe, name: value} for value in values]
     frame = _completed(space, rows, baseline)
-    allowed = space.is_allowed(frame)
+    # A cell as it was made need not stand on the machine's grid; that forbids no other value of this setting.
+    allowed = space.is_allowed(space.snap(frame))
     found = []
     for k, value in enumerate(values):
         full = {str(n): None if pd.isna(v) else v for n, v in frame.iloc[k].items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ def test_a_cell_is_explained_in_words_and_numbers(begun: Any, tmp_path: Path) ->
     assert "What each setting adds to the median, against P001, the measured cell believed best in capacity" in done.out
     assert "bias_kind rf -> none, no bias_v" in done.out
     assert "Nearest own cells" in done.out
+    # P001 is 1 um thick, which is no value shown.
+    assert "\nWith one setting varied; cells are counted at the value shown that is nearest to theirs\n" in done.out
+    assert re.search(r"^  0\.71 um .* 1 +0$", done.out, re.M)
     assert (tmp_path / "why.html").exists()
     assert begun("explain", "studies/lco", "P002").out == done.out
 

@@ -103,7 +103,8 @@ def _page(found: Explanation) -> str:
         f"<script>{get_plotlyjs()}</script></head><body><h1>{title}</h1>"
         "<p>Bars: what each setting adds to the predicted median (Shapley values; together the whole difference). "
         "Lines: the median with one setting varied; the band holds 80 % of new cells. Under the pointer: how many own "
-        f"and reported cells state the value.</p>{''.join(parts)}</body></html>\n"
+        "and reported cells state the value, or a number nearer to it than to the next.</p>"
+        f"{''.join(parts)}</body></html>\n"
     )
 
 
@@ -151,7 +152,9 @@ def _picture(found: Explanation) -> Any:
     drawing = Figure(figsize=(2.3 * max(n, 4), height), layout="constrained")
     drawing.suptitle(title_of(found), fontsize=12)
     drawing.supxlabel(
-        "n+m: so many own and reported cells state the value. Bands and bars hold 80 % of new cells.", fontsize=8
+        "n+m: so many own and reported cells state the value, or a number nearer to it than to the next. "
+        "Bands and bars hold 80 % of new cells.",
+        fontsize=8,
     )
     grid = drawing.add_gridspec(
         2 * len(outcomes), n, height_ratios=[0.3 + 0.25 * len(found.contributions), 2.2] * len(outcomes)

@@ -37,8 +37,8 @@ def explain(
     """Explain a prediction: of a cell by its ID, or of a recipe.
 
     Shown are what is known by physics, reported and own cells; what each setting adds against a baseline recipe;
-    predictions with one setting varied, beside the number of cells that state it; and the nearest cells. --csv gives
-    the slices.
+    predictions with one setting varied, beside the number of cells that state it (a number: one nearer to it than to
+    the next value shown); and the nearest cells. --csv gives the slices.
 
     For a recipe name all settings: pvdopt explain lco_lipon.toml bias_kind=none anneal_kind=furnace
     "anneal_temperature_c=650 C" thickness_um=0.5 electrolyte=Lipon
@@ -91,6 +91,9 @@ def _print_explanation(found: Explanation) -> None:
         output.print_line()
         output.print_table(["", ""], lines)
     _print_contributions(found)
+    if found.slices:
+        counted = "cells are counted at the value shown that is nearest to theirs"
+        output.print_line(f"\nWith one setting varied; {counted}", style="bold")
     for name, places in found.slices.items():
         _print_slice(found, name, places)
     if found.not_varied:
