@@ -82,7 +82,10 @@ class TestEvidenceGaps:
             ({"bias_v": 0.0}, None),
             ({"thickness_um": 40.0}, "thickness_um 40 um: stated ones run from 0.32 to 30 um"),
             ({"thickness_um": 2.0}, None),
-            ({"anneal_temperature_c": 300.0}, "anneal_temperature_c 300 C: stated ones run from"),
+            (
+                {"anneal_temperature_c": 300.0},
+                "anneal_temperature_c 300 C: stated ones run from 500 to 800 C (rta 520 C, of a kind not said 500 to",
+            ),
             ({"anneal_temperature_c": 550.0}, None),
             ({"substrate_temperature_c": 200.0}, "substrate_temperature_c 200 C: no LiCoO2 cell states one"),
             ({"cathode": "FeS2", "architecture": "3d"}, "architecture 3d: not stated for any FeS2 cell"),

@@ -129,18 +129,33 @@ def _gaps(evidence: Evidence, recipe: pd.Series) -> Iterator[str]:
         elif not (name == "bias_v" and value == 0) and not (
             name == "substrate_temperature_c" and value <= NOT_HEATED_C
         ):
-            yield from _number_gap(name, float(value), stated.astype(float), str(cathode))
+            yield from _number_gap(name, float(value), family, str(cathode))
 
 
-def _number_gap(name: str, value: float, stated: pd.Series, cathode: str) -> Iterator[str]:
+def _number_gap(name: str, value: float, family: pd.DataFrame, cathode: str) -> Iterator[str]:
     declared = column(name)
     unit = "" if declared is None or declared.unit in ("", "1") else f" {declared.unit}"
-    levels = sorted(set(stated))
+    stated = family[name].dropna().astype(float)
     if name == "bias_v":
-        levels = [v for v in levels if v != 0]
+        stated = stated[stated != 0]
+    levels = sorted(set(stated))
     if not levels:
         yield f"{name} {value:g}{unit}: no {cathode} cell states one"
     elif len(levels) == 1 and abs(value - levels[0]) > 1e-9:
         yield f"{name} {value:g}{unit}: the only stated one is {levels[0]:g}{unit}"
     elif not levels[0] <= value <= levels[-1]:
-        yield f"{name} {value:g}{unit}: stated ones run from {levels[0]:g} to {levels[-1]:g}{unit}"
+        kinds = _by_kind(stated, family, "" if declared is None else declared.parent, unit)
+        yield f"{name} {value:g}{unit}: stated ones run from {levels[0]:g} to {levels[-1]:g}{unit}{kinds}"
+
+
+def _by_kind(stated: pd.Series, family: pd.DataFrame, parent: str, unit: str) -> str:
+    """Return in brackets what is stated under each choice of a number's parent, such as each kind of anneal."""
+    if not parent or parent not in family.columns:
+        return ""
+    kinds = family.loc[stated.index, parent].fillna("unspecified")
+    told = []
+    for kind in sorted(kinds.unique(), key=lambda kind: (kind == "unspecified", kind)):
+        low, high = stated[kinds == kind].min(), stated[kinds == kind].max()
+        span = f"{low:g}{unit}" if low == high else f"{low:g} to {high:g}{unit}"
+        told.append(f"{'of a kind not said' if kind == 'unspecified' else kind} {span}")
+    return f" ({', '.join(told)})" if len(told) > 1 else ""
