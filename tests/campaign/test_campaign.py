@@ -116,13 +116,25 @@ def test_what_the_file_names_comes_along(tmp_path: Path) -> None:
     [
         ("nowhere", "nowhere: there is no such campaign folder. Begin one with `pvdopt init`."),
         ("empty", "empty: is no campaign: campaign.toml and ledger.sqlite missing. Begin one with `pvdopt init`."),
+        (
+            "lab.toml",
+            "lab.toml: is a campaign file, and a campaign's folder is needed. Begin a campaign with it: "
+            "pvdopt init lab --from {folder}/lab.toml.",
+        ),
+        (
+            "lost",
+            "lost: is no campaign: ledger.sqlite missing. If it was lost, put a copy back: pvdopt ledger restore "
+            "{folder}/lost COPY.",
+        ),
     ],
 )
 def test_a_folder_without_a_campaign_is_named(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "lost" / "campaign.toml").write_text(PLAIN)
     with pytest.raises(DataInvalid) as caught:
         Campaign.open(tmp_path / name)
-    assert str(caught.value).endswith(sentence)
+    assert str(caught.value).endswith(sentence.format(folder=tmp_path.as_posix()))
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:

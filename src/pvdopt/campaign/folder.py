@@ -192,6 +192,11 @@ def require_campaign(folder: Path) -> None:
     needed = [CONFIG_FILE, LEDGER_FILE] if isinstance(place, Path) else [CONFIG_FILE]
     missing = [name for name in needed if not (folder / name).is_file()]
     todo = "Begin one with `pvdopt init`"
+    if folder.suffix == ".toml":
+        todo = f"Begin a campaign with it: pvdopt init {folder.stem} --from {folder.as_posix()}"
+        raise DataInvalid(Problem("is a campaign file, and a campaign's folder is needed", todo=todo, file=str(folder)))
+    if missing == [LEDGER_FILE]:
+        todo = f"If it was lost, put a copy back: pvdopt ledger restore {folder.as_posix()} COPY"
     if not folder.is_dir():
         raise DataInvalid(Problem("there is no such campaign folder", todo=todo, file=str(folder)))
     if missing:

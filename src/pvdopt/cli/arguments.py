@@ -103,6 +103,13 @@ def with_usage(words: str) -> type[TyperCommand]:
     class WordsCommand(TyperCommand):
         """A command that sorts its words by itself."""
 
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            for parameter in self.params:
+                if parameter.name == "words":
+                    # What is missing is told by what it is.
+                    parameter.metavar = words
+
         def collect_usage_pieces(self, ctx: Any) -> list[str]:
             """Return what follows the command's name in its usage."""
             return [words, "[OPTIONS]"]

@@ -25,7 +25,7 @@ _LIST = "NAME,NAME"
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="The campaign's name; its folder is studies/NAME.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The campaign's name; its folder is studies/NAME.")],
     config: Annotated[
         str | None,
         typer.Option("--from", metavar="FILE.toml", help="The campaign file to copy, or a shipped one's bare name."),
@@ -66,6 +66,10 @@ def init(
     pvdopt init lco --cathode LiCoO2 --method rf_sputtering --substrates Pt/Ti/Si --bias rf
     """
     folder = Path(name) if Path(name).name != name else Path(STUDIES) / name
+    from pvdopt.config.schema import is_name
+
+    if not is_name(folder.name):
+        raise UsageError(f"{name!r}: a campaign's name must be letters, digits, _ and - only, since it names a folder.")
     told = {
         "cathode": cathode,
         "method": method,

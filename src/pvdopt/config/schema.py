@@ -36,8 +36,13 @@ def _check_words(value: object) -> object:
     raise PydanticCustomError("words", 'must be a list of names such as ["none", "rf"]')
 
 
+def is_name(value: object) -> bool:
+    """Return whether a campaign may be called so."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]+", value) is not None
+
+
 def _check_name(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]+", value):
+    if is_name(value):
         return value
     raise PydanticCustomError("name", "must be letters, digits, _ and - only, since it names a folder")
 
