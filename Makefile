@@ -1,6 +1,6 @@
 # Everything runs in .venv, which make sets up from python3 (3.11 or newer, with venv) alone. `make help` lists the words.
 PYTHON ?= python3
-FUZZ_SECONDS ?= 300
+FUZZ_SECONDS ?= 900
 # Its figures are read out of its own database, whose form may change with any release.
 HYPOFUZZ := hypofuzz==25.11.1
 BIN := .venv/bin
