@@ -189,6 +189,16 @@ def test_the_doctor_looks_at_campaigns_too(run: Any) -> None:
     assert found["mine: ledger"]["is_fine"]
 
 
+def test_the_doctor_tells_what_is_not_there_once(run: Any) -> None:
+    run("init", "mine", *TOLD)
+    (FOLDER / "ledger.sqlite").unlink()
+    for folder, what in ((FOLDER, "put a copy back: pvdopt ledger restore"), ("nowhere", "no such campaign folder")):
+        ill = run("doctor", folder)
+        assert ill.code == 1
+        assert ill.out.count("FAULT") == 1
+        assert what in " ".join(ill.out.split())
+
+
 def test_the_doctor_sees_a_record_that_was_tampered_with(run: Any) -> None:
     import sqlite3
 

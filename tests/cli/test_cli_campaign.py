@@ -144,14 +144,23 @@ def test_three_rounds(run: Any, tmp_path: Path) -> None:
 def test_a_ledger_is_checked_copied_and_put_back(begun: Any) -> None:
     checked = begun("ledger", "check", "--digest")
     assert (checked.code, checked.out.strip()) == (0, digest())
-    assert begun("ledger", "backup", "copy.sqlite").code == 0
+    kept = begun("ledger", "backup", "copy.sqlite")
+    assert (
+        kept.err == f"copy.sqlite: a copy with 3 facts\nTo go back to it:  pvdopt ledger restore {FOLDER} copy.sqlite\n"
+    )
+    assert "is there already" in begun("ledger", "backup", "copy.sqlite", "--dry-run").err
     before = digest()
     assert begun("veto", "C001").code == 0
     assert digest() != before
     done = begun("ledger", "restore", "copy.sqlite")
     assert done.code == 0
     assert "ledger.former-1.sqlite" in done.err
+    assert "note" not in done.err
     assert digest() == before
+    assert begun("init", "other", "--from", "lco_lipon.toml").code == 0
+    for words in (("--dry-run",), ()):
+        done = begun("ledger", "restore", "studies/other", "copy.sqlite", *words)
+        assert done.err.endswith("note: the copy is of the campaign lco, the ledger before was of other\n")
 
 
 def test_a_recipe_is_predicted_from_words_or_a_table(begun: Any, tmp_path: Path) -> None:
@@ -292,6 +301,9 @@ BAD = [
     (["predict", "thickness_um=0.5"], 3, "anneal_kind"),
     (["ledger", "backup", "lacking.csv"], 3, "is there already"),
     (["ledger", "restore", "lacking.csv"], 3, "lacking.csv"),
+    (["ledger", "restore", "copy.sqlite"], 3, "there is no such file. Name a copy that `pvdopt ledger backup` wrote."),
+    (["ledger", "restore", "copy.sqlite", "--dry-run"], 3, "there is no such file. Name a copy"),
+    (["ledger", "backup", "nowhere/copy.sqlite"], 3, "nowhere: there is no such folder for the copy. Make it first."),
     (["export", "."], 3, "must be empty"),
 ]
 

@@ -82,7 +82,7 @@ def test_what_is_no_sound_copy_is_not_restored(planned: Ledger, path: Path, tmp_
 
 
 def test_a_folder_that_does_not_exist_takes_no_copy(planned: Ledger, path: Path, tmp_path: Path) -> None:
-    with pytest.raises(PvdoptError, match="cannot be written"):
+    with pytest.raises(PvdoptError, match="nowhere: there is no such folder for the copy"):
         back_up(path, tmp_path / "nowhere" / "copy.db")
 
 

@@ -44,7 +44,7 @@ def file_error(code: int, text: str = "the file's words") -> sqlite3.Operational
         (file_error(6), LedgerBusy, "somebody else is writing"),
         (file_error(5 | 2 << 8), LedgerBusy, "somebody else is writing"),
         (file_error(26), DataInvalid, MUST),
-        (file_error(11), DataInvalid, r"damaged.*Restore a backup"),
+        (file_error(11), DataInvalid, r"damaged.*pvdopt ledger restore"),
         (file_error(13), PvdoptError, "disk is full"),
         (file_error(8), PvdoptError, r"the file's words\. Nothing was recorded; see that you may write"),
         (file_error(14), PvdoptError, "see that you may write"),

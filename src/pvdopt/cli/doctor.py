@@ -145,6 +145,10 @@ def _campaign(folder: Path) -> Iterator[Finding]:
         doubts = load_config(folder / CONFIG_FILE).doubts
     except PvdoptError as error:
         yield Finding(f"{name}: campaign file", False, str(error))
+        place = find_ledger(folder)
+        if isinstance(place, Path) and not place.is_file():
+            # That there is none was just said.
+            return
     else:
         seen = "; ".join(p.sentence() for p in doubts) or "can be used"
         yield Finding(f"{name}: campaign file", True, seen)
@@ -156,7 +160,9 @@ def _campaign(folder: Path) -> Iterator[Finding]:
         yield Finding(f"{name}: ledger", False, str(error))
     else:
         faults = "; ".join(p.sentence() for p in problems[:5])
-        todo = "Go back to a copy with `pvdopt ledger restore`, or ask for help with the file as it is"
+        todo = (
+            f"Go back to a copy: pvdopt ledger restore {folder.as_posix()} COPY; or ask for help with the file as it is"
+        )
         yield Finding(f"{name}: ledger", not problems, f"{faults} {todo}." if problems else seen)
     yield _models(name, folder / MODELS_FOLDER)
 

@@ -53,15 +53,17 @@ def backup(words: Words, dry_run: DryRun = False) -> None:
 
     Others may go on writing meanwhile.
     """
-    from pvdopt.ledger.copies import back_up, check_copy
+    from pvdopt.ledger.copies import back_up, check_copy, require_new
 
     folder, (file,) = take_folder(words, 1, COPY)
     if dry_run:
+        require_new(Path(file))
         n_facts = check_copy(ledger_at(str(folder)))
         output.say(f"{file}: a copy with {output.count(n_facts, 'fact')} would be written")
         return
     n_facts = back_up(ledger_at(str(folder)), file)
     output.say(f"{file}: a copy with {output.count(n_facts, 'fact')}")
+    output.say(f"To go back to it:  pvdopt ledger restore {folder.as_posix()} {Path(file).as_posix()}")
 
 
 @group.command("restore", cls=with_usage(COPY))
@@ -73,12 +75,19 @@ def restore(words: Words, dry_run: DryRun = False) -> None:
     from pvdopt.ledger import copies
 
     folder, (file,) = take_folder(words, 1, COPY)
+    before = copies.campaign_of(ledger_at(str(folder)))
     if dry_run:
+        copies.require_copy(Path(file))
         n_facts = copies.check_copy(file)
         output.say(f"{folder.as_posix()}: would be restored from {file}, {output.count(n_facts, 'fact')}")
-        return
-    former = copies.restore(file, ledger_at(str(folder)))
-    output.say(f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else ""))
+    else:
+        former = copies.restore(file, ledger_at(str(folder)))
+        output.say(
+            f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else "")
+        )
+    now = copies.campaign_of(file)
+    if before is not None and now != before:
+        output.say_notes([f"the copy is of the campaign {now}, the ledger before was of {before}"])
 
 
 def ledger_at(folder: str | None) -> Path | str:

@@ -47,8 +47,7 @@ def back_up(ledger: str | Path, copy: str | Path) -> int:
         If the system refuses to write the copy.
     """
     location, target = engine.Location.parse(ledger), Path(copy)
-    if target.exists():
-        raise DataInvalid(Problem("is there already", todo="Name a new file for the copy", file=str(target)))
+    require_new(target)
     _refuse_if_faulty(ledger)
     if location.path is not None:
         return copy_file(location.path, target)
@@ -61,6 +60,42 @@ def back_up(ledger: str | Path, copy: str | Path) -> int:
     finally:
         _remove(aside)
     return n_facts
+
+
+def require_new(target: Path) -> None:
+    """Raise if a copy cannot be written under a name, since it is taken or its folder is not there.
+
+    Raises
+    ------
+    DataInvalid
+    """
+    if target.exists():
+        raise DataInvalid(Problem("is there already", todo="Name a new file for the copy", file=str(target)))
+    if not target.parent.is_dir():
+        raise DataInvalid(
+            Problem("there is no such folder for the copy", todo="Make it first", file=str(target.parent))
+        )
+
+
+def campaign_of(place: str | Path) -> str | None:
+    """Return the name of the campaign whose ledger or copy this is; None where it cannot be read."""
+    try:
+        with Ledger.open(place) as ledger:
+            return ledger.campaign
+    except PvdoptError:
+        return None
+
+
+def require_copy(source: Path) -> None:
+    """Raise if there is no copy to go back to.
+
+    Raises
+    ------
+    DataInvalid
+    """
+    if not source.is_file():
+        todo = "Name a copy that `pvdopt ledger backup` wrote"
+        raise DataInvalid(Problem("there is no such file", todo=todo, file=str(source)))
 
 
 def restore(copy: str | Path, ledger: str | Path) -> str | None:
@@ -86,6 +121,7 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
         If the system refuses, as Windows does while somebody has the ledger open.
     """
     source, location = Path(copy), engine.Location.parse(ledger)
+    require_copy(source)
     if location.path is None:
         _refuse_if_faulty(source)
         return _restore_schema(source, location, ledger)

@@ -305,7 +305,9 @@ def _translated(name: str) -> Iterator[None]:
 
 
 def _damaged(name: str) -> DataInvalid:
-    return DataInvalid(Problem("the ledger is damaged", todo="Restore a backup of it", file=name))
+    return DataInvalid(
+        Problem("the ledger is damaged", todo="Go back to a copy of it with `pvdopt ledger restore`", file=name)
+    )
 
 
 def _primary_code(error: BaseException | None) -> int:
