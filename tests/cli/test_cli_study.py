@@ -51,6 +51,10 @@ def test_a_broken_rig_is_a_failure_of_the_command(run: Any, rig: str, tmp_path: 
     done = run("study", "run", "rig", "--budget", 8, "--command", rig)
     assert done.code == 1
     assert "no vacuum" in done.err
+    stands = run("status", "rig").out
+    # Spoilt cells are no failed ones: the study counts them so too.
+    assert re.search(r"^cells +5 failed \(5 lab errors\)$", stands, re.M)
+    assert re.search(r"^P005 +lab_error +[0-9-]+ +none: exit code 1: no vacuum$", stands, re.M)
 
 
 def test_a_mishap_is_counted_beside_the_evaluations(run: Any, rig: str, tmp_path: Path) -> None:

@@ -47,8 +47,9 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         n_facts=state.n_facts,
         counts=dict(Counter(own.status(c) for c in cells)),
         pending=[_pending(own, c) for c in cells if c.status in ("proposed", "made") or own.waits_for(c)],
-        results=[ResultCell(c.id, max(c.times.values()), own.status(c), c.outcome_class, c.outcomes) for c in latest][
-            :N_RESULTS
+        results=[
+            ResultCell(c.id, max(c.times.values()), own.status(c), c.outcome_class, c.outcomes, c.cause)
+            for c in latest[:N_RESULTS]
         ],
         budget=_budget(studies[-1], used, own) if studies else None,
         hours_used=own.hours_used(),
@@ -59,6 +60,7 @@ def status(own: OwnCells, name: str, folder: Path | None, specification: str) ->
         evaluator=studies[-1]["evaluator"] if studies else None,
         notes=notes,
         advice=advice["sentence"] if advice else None,
+        lab_errors=sum(c.outcome_class == "lab_error" for c in cells if own.status(c) == "failed"),
         advice_lag=max(0, n_measured - int(advice.get("n_own") or 0)) if advice else 0,
     )
 

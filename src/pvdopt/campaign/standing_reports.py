@@ -39,13 +39,14 @@ class PendingCell:
 
 @dataclass(frozen=True)
 class ResultCell:
-    """A cell with results."""
+    """A cell with results; ``cause`` is why it gave none, if that was told."""
 
     id: str
     time: str
     status: str
     outcome_class: str | None
     outcomes: Mapping[str, Outcome]
+    cause: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Status:
     ----------
     counts : mapping of str to int
         Cells by status.
+    lab_errors : int
+        Of the failed ones, those that a mishap spoilt, which teach nothing.
     results : list of ResultCell
         The latest, newest first.
     standing : list of LabStanding
@@ -149,6 +152,7 @@ class Status:
     notes: list[str]
     advice: str | None = None
     advice_lag: int = 0
+    lab_errors: int = 0
     hours_used: float | None = None
 
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: What the words of `export` are.
 EXPORT = "[FOLDER] INTO"
-
+#: Characters of why a cell failed that are shown beside the latest results; `pvdopt history` has all.
+MOST_OF_CAUSE = 120
 
 #: Who evaluates in a study that runs by itself.
 _MAKERS = {
@@ -183,7 +184,9 @@ def _print_status(found: Status) -> None:
     where = "" if found.folder is None else f" ({found.folder.as_posix()})"
     begun = "" if found.created is None else f", begun {_day(found.created)}"
     output.print_line(f"{found.name}{where}{begun}, {output.count(found.n_facts, 'fact')}", style="bold")
-    cells = ", ".join(f"{n} {word}" for word, n in found.counts.items() if n) or "none yet"
+    errors = f" ({output.count(found.lab_errors, 'lab error')})" if found.lab_errors else ""
+    words = (f"{n} {word}{errors if word == 'failed' else ''}" for word, n in found.counts.items() if n)
+    cells = ", ".join(words) or "none yet"
     items = [("cells", cells)]
     if found.budget is not None:
         items.append(("budget", _budget_left(found.budget)))
@@ -230,7 +233,12 @@ def _budget_left(budget: Budget) -> str:
 def _result_row(cell: Any) -> list[str]:
     values = [f"{name} {output.show_measured(o.value, o.qualifier)}" for name, o in cell.outcomes.items()]
     word = cell.outcome_class if cell.outcome_class not in (None, "ok") else cell.status
-    return [cell.id, word, _day(cell.time), ", ".join(values) or "none"]
+    told = cell.cause or ""
+    if len(told) > MOST_OF_CAUSE:
+        # Its end says what went wrong: a program's last words.
+        told = f"... {told[-MOST_OF_CAUSE:].partition(' ')[2]}"
+    none = f"none: {told}" if told else "none"
+    return [cell.id, word, _day(cell.time), ", ".join(values) or none]
 
 
 def _print_best(by: str, cells: Sequence[BestCell]) -> None:
