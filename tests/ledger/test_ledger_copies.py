@@ -114,3 +114,21 @@ def test_an_altered_fact_is_told_with_its_ledger_and_what_to_do(planned: Ledger,
     )
     with Ledger.open(path) as again, pytest.raises(DataInvalid, match=words):
         again.state()
+
+
+def test_bytes_that_are_no_text_are_damage(planned: Ledger, path: Path) -> None:
+    planned.close()
+    damaged = r"ledger\.db: the ledger is damaged\. Go back to a copy"
+    sound = path.read_bytes()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TRIGGER facts_refuse_update")
+        database.execute("UPDATE facts SET author = CAST(x'80' AS TEXT) WHERE seq = 2")
+    with (
+        Ledger.open(path) as ledger,
+        pytest.raises(DataInvalid, match=damaged),
+    ):
+        ledger.state()
+    # In the schema, of which SQLite's own message speaks.
+    path.write_bytes(sound.replace(b"CREATE TABLE facts", b"CREATE TABL\x80 facts"))
+    with pytest.raises(DataInvalid, match=damaged):
+        Ledger.open(path)

@@ -147,6 +147,16 @@ def test_all_faults_of_a_fact_are_told() -> None:
     ]
 
 
+def test_a_value_is_told_once_and_no_longer_than_a_line() -> None:
+    assert find_deep_faults(fact("vetoed", more=[{"x": float("inf")}])) == [
+        "payload.more: x: must be a finite number, got inf"
+    ]
+    whole, cut = int("9" * 79), int("9" * 80)
+    said = "payload.why: must be a valid string, got "
+    assert find_deep_faults(fact("vetoed", why=whole)) == [f"{said}{whole}"]
+    assert find_deep_faults(fact("vetoed", why=cut)) == [said + "9" * 77 + "..."]
+
+
 def test_nesting_beyond_measure_is_told() -> None:
     deep: Any = 1
     for _ in range(20_000):
