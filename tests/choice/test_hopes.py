@@ -101,4 +101,4 @@ def test_a_cell_that_only_its_spread_makes_worth_a_run_is_no_exploit():
         batch = proposer.propose(seen, 1, candidates=candidates)
         assert batch["purpose"].tolist() == [purpose]
         assert batch["reason"].iloc[0].startswith(purpose.capitalize())
-        assert "1 chance in 10 each of y" in batch["reason"].iloc[0]
+        assert "; 1 chance in 10 each of " in batch["reason"].iloc[0]

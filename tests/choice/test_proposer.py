@@ -99,7 +99,7 @@ def test_what_is_returned():
     assert (batch["y"] < batch["y_high"]).all()
     assert (batch["usable_chance"] == 0.9).all()
     assert (batch["acquisition"] > 0).all()
-    assert batch["reason"].str.endswith("chance of a usable cell 90%.").all()
+    assert batch["reason"].str.endswith("90% that a cell is usable.").all()
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_constraint_on_an_outcome_is_heeded():
     seen = cells(space, 8, **functions)
     for _ in range(8):
         batch = simple(space, objectives).propose(seen)
-        assert "chance that a cell meets the thresholds" in batch["reason"].iloc[0]
+        assert "that a cell meets the thresholds" in batch["reason"].iloc[0]
         new = batch[["a", "b"]]
         seen = pd.concat([seen, new.assign(**{n: f(new) for n, f in functions.items()})], ignore_index=True)
     late = seen.iloc[-8:]

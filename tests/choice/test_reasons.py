@@ -58,43 +58,42 @@ BOTH = [CAPACITY, RETENTION]
             grounds({"capacity": 50.04}, {"capacity": 40.0}, hope=SURE),
             [CAPACITY],
             [[30.0], [40.0]],
-            "Exploit: capacity 50 uAh/cm2/um predicted, better than the best recipe made (believed: capacity 40 "
-            "uAh/cm2/um); 1 chance in 10 of capacity 58.2 uAh/cm2/um or more; chance to better the best made 85%; "
-            "expected gain 1.5 uAh/cm2/um; chance of a usable cell 90%.",
+            "Exploit: capacity 50 uAh/cm2/um predicted, better than the best recipe made (believed: 40); 1 chance in "
+            "10 of 58.2 or more; expected gain 1.5 uAh/cm2/um. Chances: 85% to better the best made, 90% that a cell "
+            "is usable.",
         ),
         (
             "explore",
             grounds({"capacity": 38.0}, {"capacity": 40.0}, hope=UNSURE, is_later=True),
             [CAPACITY],
             [[30.0], [40.0]],
-            "Explore: capacity 38 uAh/cm2/um predicted, no better than the best recipe made (believed: capacity 40 "
-            "uAh/cm2/um), but not known well; 1 chance in 10 of capacity 43 uAh/cm2/um or more; chance to better the "
-            "best made 12%; expected gain 0.3 uAh/cm2/um on top of the proposals before it; chance of a usable cell "
-            "90%.",
+            "Explore: capacity 38 uAh/cm2/um predicted, no better than the best recipe made (believed: 40), but not "
+            "known well; 1 chance in 10 of 43 or more; expected gain 0.3 uAh/cm2/um on top of the proposals before it. "
+            "Chances: 12% to better the best made, 90% that a cell is usable.",
         ),
         (
             "explore",
             grounds({"fade": 4.9}, {"fade": 5.0}, hope=replace(UNSURE, high={"fade": 3.5})),
             [FADE],
             [[-5.0]],
-            "Explore: fade 4.9 % predicted, hardly better than the best recipe made (believed: fade 5 %), but not "
-            "known well; 1 chance in 10 of fade 3.5 % or less; chance to better the best made 12%; expected gain "
-            "0.3 %; chance of a usable cell 90%.",
+            "Explore: fade 4.9 % predicted, hardly better than the best recipe made (believed: 5), but not known "
+            "well; 1 chance in 10 of 3.5 or less; expected gain 0.3 %. Chances: 12% to better the best made, 90% that "
+            "a cell is usable.",
         ),
         (
             "explore",
             grounds({}, gain=None, is_first=True, chance=0.42),
             [CAPACITY],
             [],
-            "Explore: far from every recipe tried so far, to cover the space; chance of a usable cell 42%.",
+            "Explore: far from every recipe tried so far, to cover the space. Chance: 42% that a cell is usable.",
         ),
         (
             "explore",
             grounds({"capacity": 30.0}),
             [CAPACITY],
             [],
-            "Explore: capacity 30 uAh/cm2/um predicted, nothing achieved here yet; expected gain 1.5 uAh/cm2/um; "
-            "chance of a usable cell 90%.",
+            "Explore: capacity 30 uAh/cm2/um predicted, nothing achieved here yet; expected gain 1.5 uAh/cm2/um. "
+            "Chance: 90% that a cell is usable.",
         ),
         (
             "exploit",
@@ -102,9 +101,8 @@ BOTH = [CAPACITY, RETENTION]
             BOTH,
             [[60.0, 0.5], [40.0, 0.9]],
             "Exploit: capacity 50 uAh/cm2/um and retention 0.95 predicted, better in both than a recipe made "
-            "(believed: capacity 40 uAh/cm2/um and retention 0.9); 1 chance in 10 each of capacity 58.2 uAh/cm2/um or "
-            "more and of retention 0.97 or more; chance that no recipe made matches it in all goals 85%; expected "
-            "gain 3 % of the hypervolume achieved; chance of a usable cell 90%.",
+            "(believed: 40 and 0.9); 1 chance in 10 each of 58.2 and 0.97 or more; expected gain 3 % of the "
+            "hypervolume achieved. Chances: 85% that no recipe made matches it, 90% that a cell is usable.",
         ),
         (
             "trade-off",
@@ -118,19 +116,18 @@ BOTH = [CAPACITY, RETENTION]
             BOTH,
             [[40.0, 0.9]],
             "Trade-off: capacity 50 uAh/cm2/um and retention 0.8 predicted, a balance that no recipe made so far "
-            "beats; 1 chance in 10 each of capacity 58.2 uAh/cm2/um or more and of retention 0.97 or more; chance that "
-            "no recipe made matches it in all goals 85%; expected gain 3 % of the hypervolume achieved; chance that a "
-            "cell meets the thresholds 70%; chance of a usable cell 90%.",
+            "beats; 1 chance in 10 each of 58.2 and 0.97 or more; expected gain 3 % of the hypervolume achieved. "
+            "Chances: 85% that no recipe made matches it, 70% that a cell meets the thresholds, 90% that it is usable.",
         ),
         (
             "explore",
             grounds({"capacity": 40.1, "retention": 0.899}, {"capacity": 40.0}, hope=UNSURE, volume=30.0),
             BOTH,
             [[60.0, 0.5], [40.0, 0.9]],
-            "Explore: capacity 40.1 uAh/cm2/um and retention 0.899 predicted, hardly another balance than that of a "
-            "recipe made (believed: capacity 40 uAh/cm2/um and retention 0.9), but not known well; 1 chance in 10 each "
-            "of capacity 43 uAh/cm2/um or more and of retention 0.93 or more; chance that no recipe made matches it in "
-            "all goals 12%; expected gain 1 % of the hypervolume achieved; chance of a usable cell 90%.",
+            "Explore: capacity 40.1 uAh/cm2/um and retention 0.899 predicted, hardly another balance than a recipe "
+            "made (believed: 40 and 0.9), but not known well; 1 chance in 10 each of 43 and 0.93 or more; expected "
+            "gain 1 % of the hypervolume achieved. Chances: 12% that no recipe made matches it, 90% that a cell is "
+            "usable.",
         ),
         (
             "baseline",
@@ -138,7 +135,7 @@ BOTH = [CAPACITY, RETENTION]
             [CAPACITY],
             [],
             "Baseline: the recipe predicted best, none being reported, made here to learn the level of this "
-            "laboratory; chance of a usable cell 90%.",
+            "laboratory. Chance: 90% that a cell is usable.",
         ),
         (
             "baseline",
@@ -146,7 +143,7 @@ BOTH = [CAPACITY, RETENTION]
             [CAPACITY],
             [[50.0]],
             "Baseline: the best reported recipe, as far as it is told (what it leaves open is filled in), made here to "
-            "learn the level of this laboratory; chance of a usable cell 90%.",
+            "learn the level of this laboratory. Chance: 90% that a cell is usable.",
         ),
         (
             "baseline",
@@ -154,15 +151,15 @@ BOTH = [CAPACITY, RETENTION]
             [CAPACITY],
             [[50.0]],
             "Baseline: the best reported recipe with bias_v, electrolyte and thickness_um as held (what it leaves open "
-            "is filled in), made here to learn the level of this laboratory; chance of a usable cell 90%.",
+            "is filled in), made here to learn the level of this laboratory. Chance: 90% that a cell is usable.",
         ),
         (
             "baseline",
             grounds({"capacity": 50.0}, {"capacity": 50.0}, gain=None, begins_with="listed"),
             [CAPACITY],
             [[50.0]],
-            "Baseline: the candidate predicted best, made here to learn the level of this laboratory; chance of a "
-            "usable cell 90%.",
+            "Baseline: the candidate predicted best, made here to learn the level of this laboratory. Chance: 90% "
+            "that a cell is usable.",
         ),
         (
             "replicate",
@@ -170,7 +167,7 @@ BOTH = [CAPACITY, RETENTION]
             [CAPACITY],
             [[50.0]],
             "Replicate: made before and still the most useful cell to make, to tell its effect from noise; "
-            "expected gain 0.2 uAh/cm2/um; chance of a usable cell 90%.",
+            "expected gain 0.2 uAh/cm2/um. Chance: 90% that a cell is usable.",
         ),
         (
             "replicate",
@@ -178,7 +175,7 @@ BOTH = [CAPACITY, RETENTION]
             [CAPACITY],
             [[50.0]],
             "Replicate: the baseline once more, alike on purpose, to tell the level of this laboratory from the noise "
-            "of a cell; chance of a usable cell 90%.",
+            "of a cell. Chance: 90% that a cell is usable.",
         ),
     ],
     ids=[
@@ -209,3 +206,10 @@ def test_before_the_first_own_cell_nothing_is_called_achieved():
 def test_a_gain_that_no_draw_shows_is_called_small_and_not_none():
     told = grounds({"capacity": 50.0, "retention": 0.9}, {"capacity": 1.0}, volume=10.0, hope=replace(SURE, gain=0.0))
     assert "expected gain less than 0.01 % of the hypervolume" in write_reason("explore", told, BOTH, [[55.0, 0.95]])
+
+
+def test_goals_in_different_directions_say_which_way_each_figure_goes():
+    hope = Hope(gain=0.3, better=0.12, high={"capacity": 60.0, "fade": 3.5}, in_medians=0.1)
+    told = grounds({"capacity": 50.0, "fade": 5.0}, {"capacity": 55.0}, volume=10.0, hope=hope)
+    sentence = write_reason("trade-off", told, [CAPACITY, FADE], [[55.0, -6.0]])
+    assert "; 1 chance in 10 each of 60 or more and 3.5 or less; " in sentence

@@ -61,7 +61,7 @@ def test_a_threshold_or_a_dear_run_is_named_where_it_decides() -> None:
     why = two.attrs["alternatives"][0]["why"]
     assert why.startswith("its recipe, the scatter of single cells taken out, is less likely to meet the thresholds (")
     assert "of the least gainful one chosen" in why
-    assert "chance that a cell meets the thresholds" in two["reason"].iloc[0]
+    assert "that a cell meets the thresholds" in two["reason"].iloc[0]
     run = Run("deposition", ["a"], hours=1.0, hours_per={"a": 40.0})
     dear = Proposer(SPACE, [Y], runs=[run], models=lambda: FixedModels(y=flat))
     rows = SPACE.frame([{"a": 0.0, "b": 0.5}, {"a": 1.0, "b": 0.5}])

@@ -1,4 +1,4 @@
-"""Why a recipe is proposed, in one plain sentence. Pure words and figures; knows no model and no space."""
+"""Why a recipe is proposed, in two plain sentences. Pure words and figures; knows no model and no space."""
 
 from __future__ import annotations
 
@@ -114,17 +114,28 @@ def _matches(one: Sequence[float], other: Sequence[float]) -> bool:
 def write_reason(
     purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]] = ()
 ) -> str:
-    """Return the sentence shown with a proposal; ``front`` as in :func:`choose_purpose`."""
+    """Return what is shown with a proposal, why it stands there and its chances; ``front`` as in choose_purpose.
+
+    Figures of several goals come in the goals' order; names and units stand with the first of each.
+    """
     parts = [_for_what(purpose, grounds, goals, front)]
+    chances = []
     if grounds.hope is not None and grounds.gain is not None and grounds.rival is None and purpose != "replicate":
-        parts += _hopes(grounds.hope, grounds, goals)
+        parts.append(_say_hope(grounds.hope, goals))
+        made = "reported" if grounds.is_reported else "made"
+        whom = (
+            f"to better the best {made}"
+            if len(goals) == 1
+            else f"that no {'reported recipe' if grounds.is_reported else 'recipe made'} matches it"
+        )
+        chances.append(f"{grounds.hope.better:.0%} {whom}")
     # With several objectives a gain is told by comparison, and what it cannot be compared with was just said.
     if grounds.gain is not None and (len(goals) == 1 or (goals and grounds.best)):
         parts.append(_gain(grounds, goals))
     if grounds.meets is not None:
-        parts.append(f"chance that a cell meets the thresholds {grounds.meets:.0%}")
-    parts.append(f"chance of a usable cell {grounds.chance:.0%}")
-    return "; ".join(parts) + "."
+        chances.append(f"{grounds.meets:.0%} that a cell meets the thresholds")
+    chances.append(f"{grounds.chance:.0%} that {'a cell' if grounds.meets is None else 'it'} is usable")
+    return f"{'; '.join(parts)}. Chance{'s' if len(chances) > 1 else ''}: {', '.join(chances)}."
 
 
 def _for_what(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], front: Sequence[Sequence[float]]) -> str:
@@ -180,24 +191,26 @@ def _compared(purpose: Purpose, grounds: Grounds, goals: Sequence[Objective], fr
     values = {o.name: o.sign * v for o, v in zip(goals, near, strict=True)}
     which = "the best" if len(goals) == 1 else "a"
     whose = f"{which} reported recipe (predicted here" if grounds.is_reported else f"{which} recipe made (believed"
-    told = f"{whose}: {_figures(values, goals)})"
+    told = f"{whose}: {' and '.join(f'{values[o.name]:.3g}' for o in goals)})"
     if beating:
         in_any = {1: "", 2: " in either"}.get(len(goals), " in any")
         return f"no better{in_any} than {told}, but not known well"
     if not beaten:
-        return f"hardly another balance than that of {told}, but not known well"
+        return f"hardly another balance than {told}, but not known well"
     if purpose == "explore":
         return f"hardly better{in_all} than {told}, but not known well"
     return f"better{in_all} than {told}"
 
 
-def _hopes(hope: Hope, grounds: Grounds, goals: Sequence[Objective]) -> list[str]:
-    """Return what the recipe may reach, and the chance that it betters the best."""
-    ends = [f"{o.name} {_quantity(hope.high[o.name], o.unit)} or {'more' if o.sign > 0 else 'less'}" for o in goals]
-    made = "reported" if grounds.is_reported else "made"
-    whom = f"to better the best {made}" if len(goals) == 1 else f"that no recipe {made} matches it in all goals"
-    return [f"1 chance in {ONE_IN} {'each ' if len(ends) > 1 else ''}of {' and of '.join(ends)}",
-            f"chance {whom} {hope.better:.0%}"]  # fmt: skip
+def _say_hope(hope: Hope, goals: Sequence[Objective]) -> str:
+    """Return what the recipe may reach."""
+    ends = [f"{hope.high[o.name]:.3g}" for o in goals]
+    ways = ["or more" if o.sign > 0 else "or less" for o in goals]
+    if len(set(ways)) == 1:
+        told = f"{' and '.join(ends)} {ways[0]}"
+    else:
+        told = " and ".join(f"{end} {way}" for end, way in zip(ends, ways, strict=True))
+    return f"1 chance in {ONE_IN} {'each ' if len(ends) > 1 else ''}of {told}"
 
 
 def _figures(values: Mapping[str, float], goals: Sequence[Objective]) -> str:
@@ -224,8 +237,8 @@ def _gain(grounds: Grounds, goals: Sequence[Objective]) -> str:
         return f"expected gain {_quantity(gain, goals[0].unit)}{over}{top}"
     if not grounds.volume > 0:
         return "nothing achieved yet to compare the gain with"
-    whose = "of those reported recipes" if grounds.is_reported else "achieved"
-    return f"expected gain {_share(gain, grounds.volume)} of the hypervolume {whose}{top}"
+    whose = "the reported recipes' hypervolume" if grounds.is_reported else "the hypervolume achieved"
+    return f"expected gain {_share(gain, grounds.volume)} of {whose}{top}"
 
 
 def _share(gain: float, volume: float) -> str:
