@@ -122,12 +122,8 @@ def write_reason(
     chances = []
     if grounds.hope is not None and grounds.gain is not None and grounds.rival is None and purpose != "replicate":
         parts.append(_say_hope(grounds.hope, goals))
-        made = "reported" if grounds.is_reported else "made"
-        whom = (
-            f"to better the best {made}"
-            if len(goals) == 1
-            else f"that no {'reported recipe' if grounds.is_reported else 'recipe made'} matches it"
-        )
+        best, any_one = ("reported", "reported recipe") if grounds.is_reported else ("made", "recipe made")
+        whom = f"to better the best {best}" if len(goals) == 1 else f"that no {any_one} matches it"
         chances.append(f"{grounds.hope.better:.0%} {whom}")
     # With several objectives a gain is told by comparison, and what it cannot be compared with was just said.
     if grounds.gain is not None and (len(goals) == 1 or (goals and grounds.best)):
