@@ -96,7 +96,10 @@ class ClosedLoop:
     Raises
     ------
     UsageError
-        If a budget or the batch is below 1, there is no end in sight, or the campaign is a preview.
+        If a budget or the batch is below 1, there is no end in sight, there is no such sampler, or the campaign is a
+        preview.
+    DataInvalid
+        If the settings to hold fixed are none of this campaign.
     """
 
     def __init__(
@@ -120,6 +123,8 @@ class ClosedLoop:
             raise UsageError(
                 "a budget of hours needs a campaign file with [runs.NAME] or [cost]: how long things take."
             )
+        # Not only with the first proposals: hours of evaluations may come before them.
+        campaign.read_asked(fix or {}, sampler)
         self.campaign = campaign
         self.evaluator = evaluator
         self.budget = budget

@@ -35,6 +35,7 @@ def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: 
     rehearsed = run("study", "run", "rig", "--budget", 2, "--command", rig, "--dry-run")
     assert (rehearsed.code, rehearsed.out) == (0, "")
     assert "would be evaluated by command, 1 at a time, up to 2 evaluations; 0 cells wait already" in rehearsed.err
+    assert run("study", "run", "rig", "--command", rig, "--fix", "thickness_um=100", "--dry-run").code == 3
     assert json.loads(run("status", "rig", "--json").out)["counts"].get("complete", 0) == 0
     first = run("study", "run", "rig", "--budget", 2, "--command", rig, "--json")
     assert first.code == 0, first.err
@@ -55,6 +56,8 @@ def test_a_broken_rig_is_a_failure_of_the_command(run: Any, rig: str, tmp_path: 
     # Spoilt cells are no failed ones: the study counts them so too.
     assert re.search(r"^cells +5 failed \(5 lab errors\)$", stands, re.M)
     assert re.search(r"^P005 +lab_error +[0-9-]+ +none: exit code 1: no vacuum$", stands, re.M)
+    # Nothing was measured: a simulation mixes with nothing.
+    assert run("study", "run", "rig", "--budget", 1, "--surrogate").code == 0
 
 
 def test_a_mishap_is_counted_beside_the_evaluations(run: Any, rig: str, tmp_path: Path) -> None:
@@ -108,13 +111,20 @@ def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: st
         (["--command", "rig.py"], 2, "A script needs its interpreter before it, such as --command 'python rig.py'."),
         (["--command", "python 'rig.py"], 2, "a quote in it is not closed"),
         (["--surrogate", "--budget", "0"], 2, "--budget"),
+        (["--surrogate", "--budget", "x"], 2, "--budget 'x': must be a number of cells from 1, such as 20, or hours"),
         (["--surrogate", "--fix", "thickness_um"], 2, "NAME=VALUE"),
+        (["--surrogate", "--fix", "thicknes_um=1"], 3, "Did you mean thickness_um?"),
+        (["--surrogate", "--fix", "thickness_um=100"], 3, "thickness_um: must lie in [0.1, 5] um, got 100"),
+        (["--surrogate", "--sampler", "tep"], 2, "the sampler must be one of surrogate, tpe"),
     ],
 )
 def test_a_study_that_cannot_run_says_why(run: Any, rig: str, words: list[str], code: int, said: str) -> None:
     done = run("study", "run", "rig", *words)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
+    if code == 3 or "--sampler" in words:
+        # What is wrong is found before anything is evaluated or noted.
+        assert json.loads(run("status", "rig", "--json").out)["n_facts"] == 1
 
 
 def test_skill_is_printed_as_it_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pvdopt.campaign.folder import CONFIG_FILE, ledger_place, make_folder, rename_config, require_campaign
 from pvdopt.campaign.learning_reports import RetrainReport
@@ -160,10 +160,8 @@ class Campaign(CampaignResults, CampaignReadings):
 
         if n is not None and n < 1:
             raise UsageError(f"the number of proposals must be at least 1, got {n}.")
-        if sampler not in (None, *SAMPLERS):
-            raise UsageError(f"the sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}.")
+        by_hand = self.read_asked(fix or {}, sampler)
         own = self.own_cells()
-        by_hand = read_held(fix or {}, self.fields, self.space)
         listed = self.read_recipes(candidates) if isinstance(candidates, (str, Path)) else candidates
         beliefs = self.beliefs(own, seed)
         wanted = Wanted(
@@ -175,6 +173,25 @@ class Campaign(CampaignResults, CampaignReadings):
             until_advice=until_advice,
         )
         return suggest(beliefs, own, wanted, None if dry_run else self.ledger)
+
+    def read_asked(self, fix: Mapping[str, object], sampler: str | None) -> dict[str, Any]:
+        """Return the settings to hold fixed, as the space has them; see :meth:`suggest`.
+
+        Raises
+        ------
+        UsageError
+            If there is no such sampler.
+        DataInvalid
+            If the settings are none of this campaign.
+        """
+        if sampler not in (None, *SAMPLERS):
+            raise UsageError(f"the sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}.")
+        by_hand = read_held(fix, self.fields, self.space)
+        if by_hand:
+            from pvdopt.campaign.suggesting import check_fix
+
+            check_fix(self.space, by_hand)
+        return by_hand
 
     def add(self, recipe: Mapping[str, object], remark: str | None = None) -> str:
         """Add a cell the lab thought of itself, and return its id.

@@ -209,7 +209,9 @@ class CampaignResults(CampaignBasis):
         ledger = self._writer("study run")
         own = self.own_cells()
         own.require_evaluator(evaluator)
-        if is_simulated and own.simulated_by is None and own.counting():
+        # What a mishap spoilt measures nothing: a program that never ran is no reason to begin a campaign anew.
+        measured = any(cell.outcome_class != "lab_error" for cell in own.counting())
+        if is_simulated and own.simulated_by is None and measured:
             must = "holds measured cells, with which simulated ones must not be mixed"
             raise DataInvalid(Problem(must, todo="Begin a campaign of its own", file=str(self.folder)))
         payload: dict[str, object] = {

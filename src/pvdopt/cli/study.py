@@ -108,6 +108,7 @@ def run(
     with open_campaign(folder) as campaign:
         evaluator = _make_evaluator(campaign, command, surrogate, seed, timeout, retries)
         if dry_run:
+            campaign.read_asked(held, sampler)
             waiting = output.count(len(campaign.status().pending), "cell")
             until = " or ".join([*([f"{cells} evaluations"] if cells else []), *([f"{hours:g} h"] if hours else [])])
             output.say(
@@ -173,10 +174,8 @@ def read_budget(words: list[str], until_advice: bool) -> tuple[int | None, float
         text = word.strip()
         if text.isdecimal() and int(text) > 0 and cells is None:
             cells = int(text)
-        elif not text.isdecimal() and hours is None:
-            from pvdopt.campaign.suggesting import read_hours
-
-            hours = read_hours(text)
+        elif (found := _read_hours(text)) is not None and hours is None:
+            hours = found
         else:
             raise UsageError(
                 f"--budget {word!r}: must be a number of cells from 1, such as 20, or hours, such as 40 h."
@@ -184,6 +183,16 @@ def read_budget(words: list[str], until_advice: bool) -> tuple[int | None, float
     if cells is None and hours is None and not until_advice:
         cells = N_EVALUATIONS
     return cells, hours
+
+
+def _read_hours(text: str) -> float | None:
+    """Return hours such as ``40 h``; None of anything else, a plain number included."""
+    from pvdopt.campaign.suggesting import read_hours
+
+    try:
+        return None if text.isdecimal() else read_hours(text)
+    except UsageError:
+        return None
 
 
 def _make_evaluator(
