@@ -220,7 +220,7 @@ def test_a_cell_of_the_lab_is_added_with_units(begun: Any) -> None:
     assert done.code == 0
     assert done.out.splitlines()[0].split() == ["C003"]
     assert "80 % within" in done.out
-    assert done.err.splitlines()[-1].startswith("Next: make it, then  pvdopt record ")
+    assert done.err.endswith(f"Next: make it, then  pvdopt record {FOLDER} C003 capacity=... retention=...\n")
     assert "650 C" in begun("status").out
 
 
@@ -257,6 +257,7 @@ BAD = [
     (["status", "lco_lipon.toml"], 3, "Begin a campaign with it: pvdopt init lco_lipon --from lco_lipon.toml."),
     (["fail", "C001"], 2, "--class"),
     (["fail", "C001", "--class", "exploded"], 3, "shorted"),
+    (["fail", "C001", "--class", "craked"], 3, "got 'craked'. Did you mean cracked?"),
     (["correct", "C001"], 2, "Expected"),
     (["edit", "C001", "retention=>= 92 %"], 3, 'when the cell is there: pvdopt record C001 "retention=>= 92 %".'),
     (

@@ -400,13 +400,18 @@ def _row_as_json(campaign: Campaign, row: Mapping[str, Any]) -> dict[str, Any]:
 # -- what to do next ---------------------------------------------------------------------------------------------
 
 
+def how_to_record(campaign: Campaign, id_: str) -> str:
+    """Return the command that records a cell, its values left blank."""
+    names = [objective.name for objective in campaign.objectives]
+    # Capacity and thickness say the areal capacity.
+    values = " ".join(f"{n}=..." for n in names if not (n == "areal_capacity" and "capacity" in names))
+    where = "" if campaign.folder is None else f" {campaign.folder.as_posix()}"
+    return f"pvdopt record{where} {id_} {values}"
+
+
 def _next_step(campaign: Campaign, suggestion: Suggestion, target: str | None) -> str:
     if suggestion.is_recorded and campaign.folder is not None:
-        first = suggestion.frame["id"].iloc[0]
-        names = [objective.name for objective in campaign.objectives]
-        # Capacity and thickness say the areal capacity.
-        values = " ".join(f"{n}=..." for n in names if not (n == "areal_capacity" and "capacity" in names))
-        return f"Next: make the cells, then  pvdopt record {campaign.folder.as_posix()} {first} {values}"
+        return f"Next: make the cells, then  {how_to_record(campaign, suggestion.frame['id'].iloc[0])}"
     if campaign.is_preview:
         return f"Nothing was written. To begin a campaign:  pvdopt init {campaign.name} --from {target}"
     return NOTHING_WRITTEN

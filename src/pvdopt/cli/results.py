@@ -22,7 +22,7 @@ from pvdopt.cli.arguments import (
     split_words,
     take_folder,
 )
-from pvdopt.cli.proposals import print_forecast
+from pvdopt.cli.proposals import how_to_record, print_forecast
 from pvdopt.cli.recorded import NOTHING_WRITTEN, print_report
 from pvdopt.errors import UsageError
 
@@ -95,12 +95,10 @@ def add(
     with open_campaign(folder) as campaign:
         forecast = campaign.add_predicted(recipe, remark, dry_run=dry_run)
         print_forecast(campaign, forecast, output.choose_form(as_json))
-    if dry_run:
-        output.say(NOTHING_WRITTEN)
-    else:
-        output.say(
-            f"Next: make it, then  pvdopt record {folder.as_posix()} {forecast.frame['id'].iloc[0]} NAME=VALUE ..."
-        )
+        if dry_run:
+            output.say(NOTHING_WRITTEN)
+        else:
+            output.say(f"Next: make it, then  {how_to_record(campaign, forecast.frame['id'].iloc[0])}")
 
 
 def history(

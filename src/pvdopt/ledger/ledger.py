@@ -15,6 +15,7 @@ from pvdopt.ledger.facts import FAILURE_CLASSES, Draft
 from pvdopt.ledger.fold import Fold
 from pvdopt.ledger.intake import CellRecord, Recorded, plan_record
 from pvdopt.ledger.store import FactStore
+from pvdopt.wording import miss_choice
 
 #: Facts that may hold a recipe, which a proposal made without knowing of them could repeat.
 RECIPE_KINDS = frozenset({"proposed", "added", "edited", "executed", "corrected"})
@@ -139,8 +140,8 @@ class Ledger(FactStore):
         DataInvalid, LedgerBusy, LedgerChanged
         """
         if outcome_class not in FAILURE_CLASSES:
-            must = f"must be one of {', '.join(FAILURE_CLASSES)}"
-            raise DataInvalid(Problem(must, outcome_class, row=cell_id, column="outcome_class"))
+            must, todo = miss_choice(outcome_class, FAILURE_CLASSES)
+            raise DataInvalid(Problem(must, outcome_class, todo, row=cell_id, column="outcome_class"))
         failed = CellRecord(cell_id, outcome_class=outcome_class, stage=stage, cause=cause)
         recorded = self.record([failed], expected=expected)
         if recorded.replaced:
