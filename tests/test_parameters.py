@@ -241,3 +241,8 @@ def test_the_unit_interval_gives_choices_only(p: Categorical, u: np.ndarray) -> 
 def test_choices_have_equal_shares() -> None:
     p = Categorical("x", ["a", "b", "c"])
     assert p.from_unit(np.array([0.0, 0.33, 0.34, 0.66, 0.67, 1.0])).tolist() == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_when_a_parameter_applies_is_said_in_words() -> None:
+    assert Continuous("x", 0, 1, when={"kind": ["rf", "dc"]}).condition_text() == "only with kind rf or dc"
+    assert Continuous("x", 0, 1).condition_text() == ""

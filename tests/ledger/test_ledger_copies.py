@@ -11,13 +11,18 @@ from ledger_recipes import proposal
 
 from pvdopt.errors import DataInvalid, PvdoptError
 from pvdopt.ledger import Ledger
-from pvdopt.ledger.copies import back_up, check_copy, restore
+from pvdopt.ledger.copies import back_up, campaign_of, check_copy, require_copy, restore
 
 
 def lose_a_fact(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TRIGGER facts_refuse_delete")
         database.execute("DELETE FROM facts WHERE seq = 2")
+
+
+def meta_of(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT key, value FROM meta ORDER BY key").fetchall()
 
 
 def test_a_copy_made_while_the_ledger_is_open_holds_all_of_it(planned: Ledger, path: Path, tmp_path: Path) -> None:
@@ -28,6 +33,8 @@ def test_a_copy_made_while_the_ledger_is_open_holds_all_of_it(planned: Ledger, p
         assert opened.campaign == "lco"
         assert opened.check() == []
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("copy")) == ["copy.db"]
+    # All that the file tells, when it was created too.
+    assert meta_of(copy) == meta_of(path)
 
 
 def test_restoring_goes_back_and_keeps_the_former_ledger(planned: Ledger, path: Path, tmp_path: Path) -> None:
@@ -58,6 +65,25 @@ def test_a_copy_overwrites_nothing(planned: Ledger, path: Path, tmp_path: Path) 
     with pytest.raises(DataInvalid, match=r"taken\.db: is there already\. Name a new file"):
         back_up(path, tmp_path / "taken.db")
     assert (tmp_path / "taken.db").read_text() == "letters"
+
+
+def test_a_ledger_tells_whose_it_is_and_what_is_none_tells_nothing(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.db").write_text("letters")
+    assert [campaign_of(place) for place in (path, tmp_path / "none.db", tmp_path / "nowhere.db")] == [
+        "lco",
+        None,
+        None,
+    ]
+
+
+def test_only_a_file_is_a_copy_to_go_back_to(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    for place in (tmp_path / "nowhere.db", tmp_path):
+        with pytest.raises(DataInvalid, match=r"there is no such file\. Name a copy that `pvdopt ledger backup` wrote"):
+            require_copy(place)
+        with pytest.raises(DataInvalid, match=r"there is no such file\. Name a copy that `pvdopt ledger backup` wrote"):
+            restore(place, path)
+    back_up(path, tmp_path / "copy.db")
+    require_copy(tmp_path / "copy.db")
 
 
 @pytest.mark.parametrize("what", ["missing", "text", "damaged", "altered", "itself"])
