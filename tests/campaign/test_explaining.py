@@ -129,3 +129,19 @@ def test_cells_that_speak_against_the_literature_are_told_of(tmp_path: Path) -> 
                 campaign.record([{**recipe, "capacity": capacity}])
             told = "speak against what the literature says" in " ".join(campaign.predict(RECIPE).notes)
         assert told == is_told
+
+
+def test_how_a_cell_was_made_is_outside_only_beyond_the_bounds(tmp_path: Path) -> None:
+    with make_lco(tmp_path / "lco") as campaign:
+        for _ in range(2):
+            propose(campaign)
+        campaign.record({"id": "P001", "bias_v": -49.6, "capacity": 50})
+        campaign.record({"id": "P002", "bias_v": -49.6, "thickness_um": 7.5, "capacity": 40}, confirm=True)
+        on_grid, thick = (campaign.explain(name).warnings for name in ("P001", "P002"))
+        # What is thought of has to be settable.
+        asked = campaign.explain({**RECIPE, "bias_v": -49.6}).warnings
+    assert not any("outside" in text for text in on_grid)
+    assert [t for t in thick if "outside" in t] == [
+        "outside the campaign's space: thickness_um must lie in [0.1, 5] um, got 7.5 um"
+    ]
+    assert "outside the campaign's space: bias_v must stand on a step of 5 from -100, got -49.6 V" in asked

@@ -23,6 +23,7 @@ from pvdopt.errors import DataInvalid
 from pvdopt.explain import NearCell
 from pvdopt.ledger.values import Scalar, unknown_cell
 from pvdopt.parameters import Categorical
+from pvdopt.space import SearchSpace
 from pvdopt.usability import squared_differences
 from pvdopt.wording import show_measured, spell
 
@@ -122,7 +123,9 @@ def explain(beliefs: Beliefs, own: OwnCells, asked: str | pd.DataFrame, against:
     baseline, words = find_baseline(own, beliefs, recipes, against)
     both = describe(beliefs, pd.concat([recipes, space.frame([baseline])], ignore_index=True))
     leans_on, warnings = lean_on(beliefs, recipes)
-    outside = [f"outside the campaign's space: {sentence}" for sentence in space.explain(recipe)]
+    # How a cell was made need not stand on the machine's grid.
+    told = recipe if cell is None or not cell.executed else _on_the_grid(space, recipes)
+    outside = [f"outside the campaign's space: {sentence}" for sentence in space.explain(told)]
     shares = tell_shares(beliefs, recipes)[0]
     return Explanation(
         id=asked if isinstance(asked, str) else None,
@@ -154,6 +157,16 @@ def _recipe_of(own: OwnCells, cell_id: str) -> pd.DataFrame:
     if cell is None:
         raise DataInvalid(unknown_cell(cell_id, own.state.cells))
     return own.space.frame([own.settings(cell)])
+
+
+def _on_the_grid(space: SearchSpace, recipes: pd.DataFrame) -> dict[str, Scalar]:
+    """Return a recipe with its numbers on the machine's grid, those outside the bounds as they are."""
+    snapped = space.snap(recipes)
+    for p in space.parameters:
+        if not isinstance(p, Categorical):
+            outside = ~recipes[p.name].astype(float).between(p.low, p.high)
+            snapped.loc[outside, p.name] = recipes.loc[outside, p.name]
+    return _plain(snapped.iloc[0])
 
 
 def find_baseline(
