@@ -134,6 +134,7 @@ class ClosedLoop:
         self.sampler = sampler
         self.until_advice = until_advice
         self._progress = progress
+        self._is_held_told = False
 
     def run(self) -> LoopReport:
         """Evaluate until the budget is spent, the advice is to stop, or nothing is left to propose.
@@ -186,6 +187,9 @@ class ClosedLoop:
             return "budget"
         except NothingToPropose:
             return "nothing_to_propose"
+        if not self._is_held_told:
+            notes += found.held
+            self._is_held_told = bool(found.held)
         if not found.is_recorded:
             notes.append(found.advice_sentence)
             return "advice"

@@ -47,6 +47,12 @@ def test_a_program_is_driven_as_a_rig_and_a_study_goes_on_where_it_stopped(run: 
     assert json.loads(run("status", "rig", "--json").out)["counts"]["complete"] == 3
 
 
+def test_what_held_settings_put_out_of_reach_is_told_once_in_a_study(run: Any, rig: str) -> None:
+    done = run("study", "run", "rig", "--budget", 2, "--command", rig, "--fix", "thickness_um=0.1")
+    assert done.code == 0, done.err
+    assert done.err.count("no cell of this batch is likely") == 1
+
+
 def test_a_broken_rig_is_a_failure_of_the_command(run: Any, rig: str, tmp_path: Path) -> None:
     (tmp_path / "rig.py").write_text("raise SystemExit('no vacuum')")
     done = run("study", "run", "rig", "--budget", 8, "--command", rig)

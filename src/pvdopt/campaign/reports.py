@@ -66,6 +66,8 @@ class Suggestion:
         For each proposal where it leaves the evidence.
     notes : list of str
         What holds for all of them.
+    held : list of str
+        Those of the notes that tell which thresholds settings held by hand put out of reach.
     seed : int
         What was drawn with; the same ledger, version and seed give the same proposals.
     n_own, n_reported : int
@@ -107,6 +109,7 @@ class Suggestion:
     drivers: list[Driven | None] = field(default_factory=list)
     alternatives: list[Mapping[str, Any]] = field(default_factory=list)
     theory: list[dict[str, float]] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

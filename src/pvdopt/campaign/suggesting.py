@@ -235,7 +235,8 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
     if not beliefs.observed[[o.name for o in beliefs.objectives]].notna().any(axis=None):
         notes += worth_of_baseline(beliefs, frame)
     # First of all, since it may be why none of this is worth making.
-    notes = [*say_held(beliefs, frame, wanted.fix), *notes]
+    held = say_held(beliefs, frame, wanted.fix)
+    notes = [*held, *notes]
     notes += [f"This laboratory: {say_level(name, level)}." for name, level in lab.items() if is_shown(level)]
     return Suggestion(
         frame=frame,
@@ -258,6 +259,7 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         drivers=find_drivers(beliefs, frame),
         alternatives=list(frame.attrs.get("alternatives") or []),
         theory=find_theory(beliefs, frame),
+        held=held,
     )
 
 
