@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Iterable
+from pathlib import PurePath
 
 #: Stands where a setting does not apply or nothing is known.
 NOTHING = "-"
@@ -58,8 +59,19 @@ def as_word(name: str, value: object) -> str:
     >>> as_word("capacity", 52.3), as_word("retention", ">= 92 %")
     ('capacity=52.3', '"retention=>= 92 %"')
     """
-    word = f"{name}={value}"
-    return word if re.fullmatch(r"[\w.,:/=%+-]*", word) else f'"{word}"'
+    return as_typed(f"{name}={value}")
+
+
+def as_typed(word: str | PurePath) -> str:
+    """Return a word of a command, such as a folder, in quotes where a shell would break it.
+
+    Examples
+    --------
+    >>> as_typed(PurePath("studies/lco")), as_typed("my lab/lco")
+    ('studies/lco', '"my lab/lco"')
+    """
+    text = word.as_posix() if isinstance(word, PurePath) else word
+    return text if re.fullmatch(r"[\w.,:/\\=%+~@-]*", text) else f'"{text}"'
 
 
 def is_formula(word: str) -> bool:

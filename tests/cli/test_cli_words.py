@@ -67,6 +67,13 @@ def test_a_command_that_tells_more_is_ready_to_be_typed(lab: Any) -> None:
     assert lab(*again[1].split()).out.startswith("lco goes on in studies/lco")
 
 
+def test_a_folder_with_a_blank_is_typed_in_quotes(run: Any, made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "our lab" / "lco")
+    done = run("suggest", "our lab/lco", "-n", 1, "--sheet", "run 1.csv")
+    assert '(more: pvdopt explain "our lab/lco" P001)' in done.out
+    assert done.err.endswith('then  pvdopt record "our lab/lco" "run 1.csv"\n')
+
+
 def test_a_bound_keeps_its_sign_wherever_it_is_shown(lab: Any) -> None:
     # P002's retention is a bound, and the best; so it is on both fronts.
     measured, believed = lab("pareto", FOLDER, "--measured").out, lab("pareto", FOLDER).out

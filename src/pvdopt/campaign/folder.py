@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from pvdopt.errors import ConfigInvalid, DataInvalid, Problem, PvdoptError, what_the_system_says
+from pvdopt.wording import as_typed
 
 if TYPE_CHECKING:
     from pvdopt.config import CampaignConfig
@@ -193,10 +194,10 @@ def require_campaign(folder: Path) -> None:
     missing = [name for name in needed if not (folder / name).is_file()]
     todo = "Begin one with `pvdopt init`"
     if folder.suffix == ".toml":
-        todo = f"Begin a campaign with it: pvdopt init {folder.stem} --from {folder.as_posix()}"
+        todo = f"Begin a campaign with it: pvdopt init {folder.stem} --from {as_typed(folder)}"
         raise DataInvalid(Problem("is a campaign file, and a campaign's folder is needed", todo=todo, file=str(folder)))
     if missing == [LEDGER_FILE]:
-        todo = f"If it was lost, put a copy back: pvdopt ledger restore {folder.as_posix()} COPY"
+        todo = f"If it was lost, put a copy back: pvdopt ledger restore {as_typed(folder)} COPY"
     if not folder.is_dir():
         raise DataInvalid(Problem("there is no such campaign folder", todo=todo, file=str(folder)))
     if missing:

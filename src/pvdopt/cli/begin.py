@@ -105,7 +105,7 @@ def _go_on(export: Path, folder: Path, dry_run: bool) -> None:
     with Campaign.from_export(export, folder) as campaign:
         n_facts = campaign.own_cells().state.n_facts
         output.print_line(f"{campaign.name} goes on in {folder.as_posix()}, {output.count(n_facts, 'fact')}")
-    output.say(f"See where it stands:  pvdopt status {folder.as_posix()}")
+    output.say(f"See where it stands:  pvdopt status {output.as_typed(folder)}")
 
 
 def _copy(config: str, folder: Path, dry_run: bool) -> None:
@@ -155,7 +155,7 @@ def _draft(folder: Path, given: dict[str, str], dry_run: bool) -> None:
 
 
 def _say_next(folder: Path) -> None:
-    output.say(f"Look through {(folder / CONFIG_FILE).as_posix()}, then:  pvdopt suggest {folder.as_posix()}")
+    output.say(f"Look through {(folder / CONFIG_FILE).as_posix()}, then:  pvdopt suggest {output.as_typed(folder)}")
 
 
 # -- answers -------------------------------------------------------------------------------------------------------

@@ -138,7 +138,9 @@ def export(
             return
         for path in campaign.export(Path(into)):
             print(path.as_posix())
-        output.say(f"To begin it again elsewhere:  pvdopt init {campaign.name} --from-export {Path(into).as_posix()}")
+        output.say(
+            f"To begin it again elsewhere:  pvdopt init {campaign.name} --from-export {output.as_typed(Path(into))}"
+        )
 
 
 def _export_study(words: Sequence[str], target: str, dry_run: bool) -> None:

@@ -160,9 +160,8 @@ def _campaign(folder: Path) -> Iterator[Finding]:
         yield Finding(f"{name}: ledger", False, str(error))
     else:
         faults = "; ".join(p.sentence() for p in problems[:5])
-        todo = (
-            f"Go back to a copy: pvdopt ledger restore {folder.as_posix()} COPY; or ask for help with the file as it is"
-        )
+        copy = f"pvdopt ledger restore {output.as_typed(folder)} COPY"
+        todo = f"Go back to a copy: {copy}; or ask for help with the file as it is"
         yield Finding(f"{name}: ledger", not problems, f"{faults} {todo}." if problems else seen)
     yield _models(name, folder / MODELS_FOLDER)
 

@@ -63,7 +63,7 @@ def backup(words: Words, dry_run: DryRun = False) -> None:
         return
     n_facts = back_up(ledger_at(str(folder)), file)
     output.say(f"{file}: a copy with {output.count(n_facts, 'fact')}")
-    output.say(f"To go back to it:  pvdopt ledger restore {folder.as_posix()} {Path(file).as_posix()}")
+    output.say(f"To go back to it:  pvdopt ledger restore {output.as_typed(folder)} {output.as_typed(Path(file))}")
 
 
 @group.command("restore", cls=with_usage(COPY))

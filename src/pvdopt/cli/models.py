@@ -48,7 +48,7 @@ def retrain(
             report = campaign.roll_back(dry_run=dry_run)
         else:
             report = campaign.retrain(progress=progress, dry_run=dry_run, n_jobs=jobs)
-        where = "" if campaign.folder is None else campaign.folder.as_posix()
+        where = "" if campaign.folder is None else output.as_typed(campaign.folder)
     if as_json:
         output.print_json(report)
     else:

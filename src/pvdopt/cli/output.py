@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pvdopt.errors import Problem, UsageError
 from pvdopt.wording import NOTHING as NOTHING
+from pvdopt.wording import as_typed as as_typed
 from pvdopt.wording import count as count
 from pvdopt.wording import is_nothing as is_nothing
 from pvdopt.wording import show as show

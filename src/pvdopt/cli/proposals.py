@@ -168,7 +168,7 @@ def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Sugges
         if driven is not None and words:
             told.setdefault(f"against {driven.against}: {words}", []).append(label)
     if told:
-        where = campaign.folder.as_posix() if campaign.folder is not None else target
+        where = output.as_typed(campaign.folder or target or "")
         # What is not recorded has no id, and is explained by its settings.
         which = labels[0] if suggestion.is_recorded else "NAME=VALUE ..."
         more = f"pvdopt explain {where} {which}"
@@ -405,7 +405,7 @@ def how_to_record(campaign: Campaign, id_: str) -> str:
     names = [objective.name for objective in campaign.objectives]
     # Capacity and thickness say the areal capacity.
     values = " ".join(f"{n}=..." for n in names if not (n == "areal_capacity" and "capacity" in names))
-    where = "" if campaign.folder is None else f" {campaign.folder.as_posix()}"
+    where = "" if campaign.folder is None else f" {output.as_typed(campaign.folder)}"
     return f"pvdopt record{where} {id_} {values}"
 
 
@@ -413,5 +413,6 @@ def _next_step(campaign: Campaign, suggestion: Suggestion, target: str | None) -
     if suggestion.is_recorded and campaign.folder is not None:
         return f"Next: make the cells, then  {how_to_record(campaign, suggestion.frame['id'].iloc[0])}"
     if campaign.is_preview:
-        return f"Nothing was written. To begin a campaign:  pvdopt init {campaign.name} --from {target}"
+        begin = f"pvdopt init {campaign.name} --from {output.as_typed(target or '')}"
+        return f"Nothing was written. To begin a campaign:  {begin}"
     return NOTHING_WRITTEN

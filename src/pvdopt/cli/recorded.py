@@ -26,7 +26,7 @@ def print_report(report: RecordReport, folder: Path, as_json: bool) -> None:
         output.say(problem.sentence())
     output.say_notes(report.notes)
     if report.is_recorded:
-        output.say(f"Next:  pvdopt suggest {folder.as_posix()}")
+        output.say(f"Next:  pvdopt suggest {output.as_typed(folder)}")
     else:
         output.say(NOTHING_WRITTEN)
 

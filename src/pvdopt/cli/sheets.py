@@ -48,9 +48,8 @@ def sheet(
         check_sheet(campaign, Path(file))
         laid_out = lay_out(campaign, cells)
         if not laid_out.rows:
-            raise UsageError(
-                f"No cell waits for anything. Propose some:  pvdopt suggest {folder.as_posix()} --sheet {file}"
-            )
+            more = f"pvdopt suggest {output.as_typed(folder)} --sheet {output.as_typed(file)}"
+            raise UsageError(f"No cell waits for anything. Propose some:  {more}")
         if dry_run:
             output.say(f"{file} would be the run sheet of {', '.join(laid_out.ids)}; nothing was written.")
         else:
@@ -71,6 +70,6 @@ def write(campaign: Campaign, file: Path, cells: list[str] | tuple[str, ...]) ->
     from pvdopt.sheets import lay_out, write_sheet
 
     write_sheet(lay_out(campaign, list(cells)), file)
-    folder = "" if campaign.folder is None else f"{campaign.folder.as_posix()} "
+    folder = "" if campaign.folder is None else f"{output.as_typed(campaign.folder)} "
     output.say(f"{file.as_posix()}: the run sheet of {', '.join(cells)}")
-    output.say(f"Next: make the cells, fill in the sheet, then  pvdopt record {folder}{file.as_posix()}")
+    output.say(f"Next: make the cells, fill in the sheet, then  pvdopt record {folder}{output.as_typed(file)}")

@@ -138,7 +138,7 @@ def run(
 
             if isinstance(error, ReplyInvalid) and campaign.folder is not None:
                 output.say(f"Stopped over the reply about {error.cell_id}. {_what_stays(campaign)}")
-                aside = f"pvdopt fail {campaign.folder.as_posix()} {error.cell_id} --class lab_error"
+                aside = f"pvdopt fail {output.as_typed(campaign.folder)} {error.cell_id} --class lab_error"
                 output.say(f"Mend the program first, or set {error.cell_id} aside:  {aside}")
             raise
         if form == "json":
