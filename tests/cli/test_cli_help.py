@@ -13,6 +13,8 @@ import pytest
 from typer.main import get_command
 
 import pvdopt
+import pvdopt.cells
+from pvdopt.cli import main
 from pvdopt.cli.app import app
 
 HEAVY = ("sklearn", "scipy", "pint", "optuna")
@@ -113,6 +115,28 @@ def test_a_fault_of_the_program_is_one_line_and_a_report(tmp_path: Path) -> None
     (report,) = tmp_path.glob("pvdopt-*.txt")
     assert str(report) in done.stderr
     assert "Traceback" in report.read_text(encoding="utf-8")
+
+
+def test_what_the_system_refuses_is_no_fault_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fall(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "x.csv")
+
+    monkeypatch.setattr(pvdopt.cells, "read_cells", fall)
+    with pytest.raises(SystemExit) as left:
+        main(["cells", "check", "x.csv"])
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "x.csv: the system refuses it (Permission denied).\n"
+
+
+@pytest.mark.parametrize("words", [["status"], ["suggest"], ["init", "lco", "--from"], ["doctor"], ["ledger", "check"]])
+def test_a_name_too_long_for_the_system_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([*words, "x" * 300])
+    # Which of both depends on the Python: whether it says that there is no such file.
+    assert left.value.code in (1, 3)
+    assert "x" * 300 in capsys.readouterr().err
 
 
 def test_public_names_are_there_and_come_late() -> None:

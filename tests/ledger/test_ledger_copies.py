@@ -112,6 +112,14 @@ def test_a_folder_that_does_not_exist_takes_no_copy(planned: Ledger, path: Path,
         back_up(path, tmp_path / "nowhere" / "copy.db")
 
 
+def test_what_the_system_refuses_is_told(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    # Too long for a file system once it is written aside.
+    copy = tmp_path / f"{'c' * 248}.db"
+    with pytest.raises(PvdoptError, match=r"c\.db: the copy cannot be written \(unable to open database file\)"):
+        back_up(path, copy)
+    assert not copy.exists()
+
+
 def test_of_a_damaged_ledger_no_copy_is_made_and_none_is_counted(planned: Ledger, path: Path, tmp_path: Path) -> None:
     back_up(path, tmp_path / "copy.db")
     assert check_copy(tmp_path / "copy.db") == planned.n_facts()

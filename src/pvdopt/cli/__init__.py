@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         from pvdopt.cli.app import app
         from pvdopt.cli.log import logged
-        from pvdopt.errors import PvdoptError
+        from pvdopt.errors import PvdoptError, what_the_system_says
 
         with logged(sys.argv[1:] if arguments is None else arguments):
             try:
@@ -42,6 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
                     print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
                 sys.exit(error.exit_code)
+            except OSError as error:
+                if error.filename is None:
+                    raise
+                # A name too long, a drive that is gone, a folder that may not be looked into: no fault of the program.
+                print(f"{error.filename}: the system refuses it ({what_the_system_says(error)}).", file=sys.stderr)
+                sys.exit(PvdoptError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -242,7 +242,9 @@ def _aside(target: Path) -> Path:
 
 def _remove(path: Path) -> None:
     for end in ("", *_COMPANIONS):
-        path.with_name(path.name + end).unlink(missing_ok=True)
+        # What cannot be removed, for its long name say, was never made.
+        with suppress(OSError):
+            path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def _rename(path: Path, to: Path) -> None:
