@@ -90,14 +90,14 @@ def backtest(
     with 90 % intervals from resampling seeds.
     """
     form = output.choose_form(as_json, as_csv)
-    goals, faults = _read_objectives(objective or [])
-    faults += _find_faults(strategy or [], reach, figure)
-    puzzles = _find_puzzles(target, pool, objective or [], past, virtual_lab)
-    if puzzles:
-        # Nobody can tell what to look at for further faults.
-        raise UsageError("\n".join([*puzzles, *faults]))
     try:
         with output.progress_bar() as progress:
+            goals, faults = _read_objectives(objective or [])
+            faults += _find_faults(strategy or [], reach, figure)
+            puzzles = _find_puzzles(target, pool, objective or [], past, virtual_lab)
+            if puzzles:
+                # Nobody can tell what to look at for further faults.
+                raise UsageError("\n".join([*puzzles, *faults]))
             subject = _require_subject(target, pool, goals, past, faults)
             names = _choose_strategies(strategy, subject, is_table_alone=pool is not None and target is None)
             plan = _make_plan(subject.n_recipes, budget, batch, starts)
