@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 
 from hypofuzz.collection import collect_tests
-from hypofuzz.database import HypofuzzDatabase
+from hypofuzz.database import FailureState, HypofuzzDatabase
 from hypofuzz.hypofuzz import FuzzTarget
 from hypothesis import settings
+from hypothesis.database import choices_to_bytes
+from hypothesis.internal.reflection import function_digest
 
 READERS = ["tests/fire/test_hostile.py", "tests/fire/test_damaged_files.py"]
 
@@ -38,6 +40,21 @@ def run_hypofuzz(test: str, seconds: float) -> bool:
     return False
 
 
+def hand_over(database: HypofuzzDatabase, test: FuzzTarget) -> bool:
+    """Put what a test fell over at where plain pytest looks for it; return whether there is such."""
+    inner = test.wrapped_test.hypothesis.inner_test
+    # HypoFuzz keeps all tests apart by their ids, pytest's plugin only those with parameters.
+    vars(inner).pop("_hypothesis_internal_add_digest", None)
+    found = [
+        choices
+        for state in (FailureState.SHRUNK, FailureState.UNSHRUNK)
+        for choices in database.failures(state=state).fetch(test.database_key)
+    ]
+    for choices in found:
+        database._db.save(function_digest(inner), choices_to_bytes(choices))
+    return bool(found)
+
+
 def tell(database: HypofuzzDatabase, test: FuzzTarget, since: float, was_stopped: bool) -> bool:
     """Print how many inputs a test tried since then and what they reached; return whether all is well."""
     tried: dict[str, int] = collections.defaultdict(int)
@@ -47,7 +64,8 @@ def tell(database: HypofuzzDatabase, test: FuzzTarget, since: float, was_stopped
         tried[report.worker_uuid] = max(tried[report.worker_uuid], sum(report.status_counts.values()))
     behaviours = max((report.behaviors for report in reports), default=0)
     fatal = database.fatal_failures.fetch(test.database_key)
-    ended = "COULD NOT START" if fatal else "NOT TRIED" if not tried else "" if was_stopped else "FELL OVER"
+    fell = hand_over(database, test) or not was_stopped
+    ended = "COULD NOT START" if fatal else "FELL OVER" if fell else "" if tried else "NOT TRIED"
     print(
         f"{sum(tried.values()):9} inputs  {behaviours:6} behaviours  {test.nodeid.rpartition('::')[2]}  {ended}",
         flush=True,

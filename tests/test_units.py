@@ -230,7 +230,10 @@ def test_volumetric_capacity_is_a_tenth_of_mah_per_cm3():
     assert convert(1, "mAh/cm3", "C/cm3") == pytest.approx(3.6)
 
 
-@pytest.mark.parametrize(("unit_from", "unit_to"), [("um", "V"), ("furlongs per", "um"), ("um", "blah"), ("", "um")])
+@pytest.mark.parametrize(
+    ("unit_from", "unit_to"),
+    [("um", "V"), ("furlongs per", "um"), ("um", "blah"), ("", "um"), ("u%", "g"), ("%us", "s")],
+)
 def test_convert_refuses(unit_from, unit_to):
     with pytest.raises(UnknownUnitError):
         convert(1, unit_from, unit_to)
@@ -249,3 +252,9 @@ def test_common_units_load_no_pint():
         "sys.exit('pint' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("unit", ["/yu9", "nm9·nm9·nm9·nm9·nm9", "/(nm9·nm9·nm9·nm9·nm9)"])
+def test_a_unit_beyond_all_measure_is_none(unit: str) -> None:
+    with pytest.raises(UnknownUnitError, match="beyond all measure"):
+        convert(1.0, unit, "nm")

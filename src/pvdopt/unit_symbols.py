@@ -109,11 +109,16 @@ def read_unit(text: str) -> tuple[float, Dimensions]:
         else:
             one, single = _read_symbol(match["symbol"])
             power = sign * signs[-1] * int(match["power"] or 1)
-            value *= one**power
+            try:
+                value *= one**power
+            except OverflowError:
+                value = math.inf
             dimensions = _add(dimensions, single, power)
             sign = 1
     if len(signs) > 1 or awaits:
         raise UnknownUnitError(f"The unit {text!r} cannot be read")
+    if not 0 < value < math.inf:
+        raise UnknownUnitError(f"The unit {text!r} is beyond all measure")
     return value, dimensions
 
 
@@ -136,7 +141,8 @@ def _symbols() -> Mapping[str, tuple[float, Dimensions]]:
 
 def _read_symbol(symbol: str) -> tuple[float, Dimensions]:
     found = _symbols().get(symbol)
-    if found is None:
+    if found is None and "%" not in symbol:
+        # Pint reads u% as a mass.
         found = _ask_pint(symbol)
     if found is None:
         raise UnknownUnitError(f"The unit {symbol!r} is not known")
