@@ -80,13 +80,15 @@ def test_a_campaign_cannot_begin_from_a_faulty_file(run: Any, tmp_path: Path) ->
 
 
 def test_a_preview_proposes_and_writes_nothing(run: Any, tmp_path: Path) -> None:
-    done = run("suggest", "lco_lipon.toml", "-n", 2)
+    done = run("suggest", "lco_lipon.toml", "-n", 3)
     assert done.code == 0
     for expected in ("thickness_um", "80 % within", "retention at 100 cycles", "Nearest reported cells", "et al., 20"):
         assert expected in done.out
     assert "Nothing was written" in done.err
     assert "pvdopt init lco_lipon --from lco_lipon.toml" in done.err
     assert "(more: pvdopt explain lco_lipon.toml NAME=VALUE ...)" in done.out
+    # What all are compared with is said once.
+    assert done.out.count("against the reported recipe predicted best here") == 1
     assert max(map(len, done.out.splitlines())) <= 100
     assert list(tmp_path.iterdir()) == []
 

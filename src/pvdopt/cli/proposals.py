@@ -162,18 +162,20 @@ def _print_suggestion(campaign: Campaign, suggestion: Suggestion, target: str | 
 
 def _print_drivers(campaign: Campaign, labels: Sequence[str], suggestion: Suggestion, target: str | None) -> None:
     """Print which settings make the proposals differ from the best so far, the two that matter most each."""
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, list[str]]] = {}
     for label, driven, row in zip(labels, suggestion.drivers, output.to_rows(suggestion.frame), strict=False):
         words = "" if driven is None else _driven_words(campaign, driven, row)
         if driven is not None and words:
-            told.setdefault(f"against {driven.against}: {words}", []).append(label)
+            told.setdefault(driven.against, {}).setdefault(words, []).append(label)
     if told:
         where = output.as_typed(campaign.folder or target or "")
         # What is not recorded has no id, and is explained by its settings.
         which = labels[0] if suggestion.is_recorded else "NAME=VALUE ..."
         more = f"pvdopt explain {where} {which}"
         output.print_line(f"\nWhat drives it, by predicted medians (more: {more})", style="bold")
-        output.print_items([(", ".join(alike), words) for words, alike in told.items()])
+        for against, items in told.items():
+            output.print_line(f"  against {against}")
+            output.print_items([(", ".join(alike), words) for words, alike in items.items()])
 
 
 def _driven_words(campaign: Campaign, driven: Driven, row: Mapping[str, Any]) -> str:
