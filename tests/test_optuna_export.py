@@ -109,6 +109,21 @@ def test_a_database_that_cannot_be_had_is_named(lco: Campaign, target: str) -> N
         write_study(lco, target)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "postgresql+psycopg://lab:TopSekret42@127.0.0.1:1/nodb",
+        "foo://lab:Top/Sekret42@host/nodb",
+        "foo://host/nodb?user=lab&password%20=TopSekret42",
+        "postgresql+psycopg://lab:TopSekret42@127.0.0.1:port/nodb",
+    ],
+)
+def test_a_database_that_cannot_be_had_is_named_without_its_password(lco: Campaign, target: str) -> None:
+    with pytest.raises(PvdoptError, match=r"the study cannot be written|the URL cannot be read") as caught:
+        write_study(lco, target)
+    assert "Sekret42" not in str(caught.value)
+
+
 def test_the_dashboard_shows_the_campaign(lco: Campaign) -> None:
     server = make_dashboard(lco, port=0)
     thread = threading.Thread(target=server.serve_forever)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pvdopt import cli
+from pvdopt.errors import PvdoptError
 from pvdopt.redaction import redact
 
 
@@ -19,10 +20,15 @@ from pvdopt.redaction import redact
         "{'password': 'hunter2', 'host': 'labdb'}",
         "host=labdb password=hunter2 dbname=pvd",
         "the server said hunter2 is wrong",
+        "postgresql://anna:odd/hunter2@labdb/pvd",
+        "postgresql://anna:odd@hunter2@labdb/pvd",
+        "postgresql://labdb/pvd?password%20=hunter2",
+        "postgresql://labdb/pvd?sslpassword=hunter2",
     ],
 )
 def test_a_password_is_starred_out(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    if "said" in text:
+        monkeypatch.setenv("PGPASSWORD", "hunter2")
     assert "hunter2" not in redact(text)
     assert "***" in redact(text)
 
@@ -30,6 +36,21 @@ def test_a_password_is_starred_out(text: str, monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_no_secret_stays() -> None:
     for text in ("postgresql://anna@labdb:5432/pvd", "studies/lco, row 3: must be 57.2", "https://doi.org/10.1/x"):
         assert redact(text) == text
+
+
+def test_no_error_of_a_command_tells_a_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PvdoptError("postgresql://anna:hunter2@labdb/pvd cannot be reached")
+
+    monkeypatch.setattr("pvdopt.cli.arguments.find_folder", fail)
+    monkeypatch.setattr("pvdopt.cli.doctor.find_folder", fail)
+    with pytest.raises(SystemExit):
+        cli.main(["doctor", "lco"])
+    said = capsys.readouterr().err
+    assert "postgresql://anna:***@labdb/pvd cannot be reached" in said
+    assert "hunter2" not in said
 
 
 def test_a_report_of_a_fault_holds_no_password(

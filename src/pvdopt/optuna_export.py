@@ -6,7 +6,6 @@ The study is a copy to look at: the ledger stays the truth, and nothing that is 
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import warnings
 from collections import Counter
@@ -27,6 +26,7 @@ from pvdopt.errors import DataInvalid, Problem, PvdoptError, UsageError, what_th
 from pvdopt.ledger.engine import DATABASE_ERRORS
 from pvdopt.ledger.state import CellState
 from pvdopt.optuna_coding import DeclaredCoding, distribution_of
+from pvdopt.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 #: Marks a study as ours: one of the same name that is not is left alone.
 _MARK = "pvdopt"
-_PASSWORD = re.compile(r"//([^:/@]+):[^@/]+@")
 _STATES = {
     "proposed": TrialState.WAITING,
     "made": TrialState.RUNNING,
@@ -73,11 +72,17 @@ def write_study(campaign: Campaign, target: str | Path) -> StudyWritten:
     with _quietly(), _says_why(text):
         counts = _write_database(campaign, text) if is_url else _write_file(campaign, Path(text))
     url = text if is_url else f"sqlite:///{Path(text).resolve().as_posix()}"
-    return StudyWritten(_PASSWORD.sub("//\\1:***@", url), campaign.name, counts)
+    return StudyWritten(redact(url), campaign.name, counts)
 
 
 def _write_database(campaign: Campaign, url: str) -> dict[str, int]:
-    storage = RDBStorage(url)
+    try:
+        storage = RDBStorage(url)
+    except ValueError as error:
+        # A port that is no number; the URL is not repeated, it may hold a password.
+        raise UsageError(
+            "--optuna: the URL cannot be read. Give USER@HOST:PORT/DATABASE, the port a number."
+        ) from error
     try:
         return _count_states(fill_study(campaign, storage))
     finally:
@@ -305,4 +310,4 @@ def _says_why(target: str) -> Iterator[None]:
         yield
     except faults as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise PvdoptError(f"{target}: the study cannot be written ({reason}).") from error
+        raise PvdoptError(redact(f"{target}: the study cannot be written ({reason}).")) from error

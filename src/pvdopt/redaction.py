@@ -6,9 +6,10 @@ import os
 import re
 
 _STARS = "***"
-_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)")
+# Up to the last @: passwords that hold / ? or @ and should have been quoted are typed all the same.
+_IN_URL = re.compile(r"(://[^/\s:@]*:)[^\s\"'<>]+(@)")
 _NAMED = re.compile(
-    r"((?:password|passwd|pwd|secret|token|api_?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;)]+", re.IGNORECASE
+    r"((?:password|passwd|pwd|secret|token|api_?key)[\"']?(?:\s|%20|\+)*[=:]\s*[\"']?)[^\s\"'&,;)]+", re.IGNORECASE
 )
 #: What of the environment is secret by its name.
 _SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY", re.IGNORECASE)

@@ -33,12 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pvdopt.cli.app import app
         from pvdopt.cli.log import logged
         from pvdopt.errors import PvdoptError, what_the_system_says
+        from pvdopt.redaction import redact
 
         with logged(sys.argv[1:] if arguments is None else arguments):
             try:
                 get_command(app).main(args=arguments, prog_name="pvdopt")
             except PvdoptError as error:
-                print(error, file=sys.stderr)
+                # Here every error leaves, whatever URL or words of a database it holds.
+                print(redact(str(error)), file=sys.stderr)
                 if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
                     print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
                 sys.exit(error.exit_code)
