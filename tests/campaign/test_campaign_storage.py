@@ -11,6 +11,7 @@ from postgres_server import Server
 from pvdopt.campaign import Campaign
 from pvdopt.config import load_config
 from pvdopt.errors import ConfigInvalid, DataInvalid
+from pvdopt.ledger.engine import Location
 
 
 def write(name: str, storage: str, high: int = 9) -> str:
@@ -57,6 +58,21 @@ def test_campaigns_in_one_database_are_apart(postgres: Server, tmp_path: Path) -
         ("postgresql://anna:hunter2@[labdb/pvd", "must"),
         ("postgresql://labdb", "must name a database"),
         ("ledger.sqlite", "must be the URL"),
+        ("postgresql://labdb/pvd?password%20=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?PASSWORD=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?p%61ssword=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?sslpassword=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?passfile=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?oauth_client_secret=hunter2", "must hold no password"),
+        ("postgresql://labdb/pvd?options=-c%20a=hunter2", "may hold behind its [?] nothing but schema, "),
+        ("postgresql://labdb/pvd?SSLMODE=hunter2", "may hold behind its [?] nothing but"),
+        ("postgresql://labdb/pvd?hunter2", "may hold behind its [?] nothing but"),
+        ("postgresql://anna:odd/hunter2@labdb/pvd", "must hold no password"),
+        ("postgresql://anna:odd?hunter2=1@labdb/pvd", "must hold no password"),
+        ("postgresql://labdb:hunter2/pvd", "must read postgresql.*the port a number"),
+        ("postgresql://labdb:65536/pvd", "must read postgresql.*the port a number"),
+        ("postgresql://labdb/pvd?schema=a;hunter2", "must name one schema"),
+        ("postgresql://labdb/pvd?schema=a&schema=hunter2", "must name one schema"),
     ],
 )
 def test_a_password_is_refused_and_shown_nowhere(tmp_path: Path, storage: str, must: str) -> None:
@@ -70,6 +86,22 @@ def test_a_password_is_refused_and_shown_nowhere(tmp_path: Path, storage: str, m
         Campaign.create(tmp_path / "lco", path.read_text())
     assert "hunter2" not in str(again.value)
     assert not (tmp_path / "lco").exists()
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "postgresql+psycopg://lab@labserver/pvdopt",
+        "postgresql://lab@[::1]:5432/pvdopt",
+        "postgresql:///pvdopt?host=/var/run/postgresql",
+        "postgresql:///pvdopt?host=one&host=two&target_session_attrs=primary",
+        "postgresql://labdb/pvd?sslmode=verify-full&sslrootcert=/etc/ca.pem&connect_timeout=3&schema=lco-1",
+    ],
+)
+def test_what_a_url_may_hold_is_taken_by_file_and_ledger(tmp_path: Path, storage: str) -> None:
+    (tmp_path / "lco.toml").write_text(write("lco", storage))
+    assert load_config(tmp_path / "lco.toml").storage == storage
+    assert Location.parse(storage).url is not None
 
 
 def test_where_the_ledger_lies_has_no_part_in_proposals(tmp_path: Path) -> None:

@@ -240,5 +240,5 @@ def test_a_server_that_cannot_be_reached_is_named_without_the_password(
 
 @pytest.mark.parametrize("name", ["a b", 'x"; DROP SCHEMA public; --', "a" * 64])
 def test_a_schema_is_a_plain_name(name: str) -> None:
-    with pytest.raises(DataInvalid, match="schema must be named by"):
+    with pytest.raises(DataInvalid, match="must name one schema at most, by letters"):
         Ledger.open(f"postgresql://h/d?schema={name}")

@@ -327,7 +327,7 @@ def _report(key: Key, fault: Mapping[str, Any], findings: Findings) -> None:
     shown = value if isinstance(value, (str, int, float, bool)) else None
     if kind == "missing":
         findings.add(key, "is missing")
-    elif kind in ("secret", "storage"):
+    elif kind == "storage":
         # What stands there is not repeated: it may hold a password.
         findings.add(key, fault["msg"])
     elif kind == "choice":

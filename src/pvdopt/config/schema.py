@@ -10,11 +10,11 @@ import math
 import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from pvdopt.database_url import find_url_fault
 from pvdopt.materials import CLASSES
 from pvdopt.surrogates import SPECIFICATIONS
 
@@ -48,20 +48,10 @@ def _check_name(value: object) -> object:
 
 
 def _check_storage(value: object) -> object:
-    if not isinstance(value, str) or not re.match(r"postgresql(\+psycopg)?://", value):
-        raise PydanticCustomError(
-            "storage", "must be the URL of a PostgreSQL database: postgresql+psycopg://HOST/DATABASE"
-        )
-    try:
-        parts = urlsplit(value)
-        is_complete, has_password = bool(parts.path.strip("/")), parts.password is not None
-    except ValueError:
-        is_complete = has_password = False
-    if has_password or "password" in parse_qs(parts.query if is_complete else ""):
-        must = "must hold no password: it would be copied with the file. Set PGPASSWORD or write ~/.pgpass"
-        raise PydanticCustomError("secret", must)
-    if not is_complete:
-        raise PydanticCustomError("storage", "must name a database: postgresql+psycopg://HOST/DATABASE")
+    fault = find_url_fault(value if isinstance(value, str) else "")
+    if fault is not None:
+        # What stands there is not repeated: it may hold a password.
+        raise PydanticCustomError("storage", fault)
     return value
 
 

@@ -7,7 +7,6 @@ PostgreSQL the tables' own lock does the same. Knows neither tables nor facts.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from pvdopt.database_url import MAX_SCHEMA, find_url_fault
 from pvdopt.errors import DataInvalid, LedgerBusy, Problem, PvdoptError, what_the_system_says
 
 #: What a database may raise, for those who write to another one by Optuna's means.
@@ -41,9 +41,6 @@ _SESSION = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-#: PostgreSQL cuts longer names off, and two campaigns would share one schema.
-MAX_SCHEMA = 63
-_SCHEMA = rf"[A-Za-z0-9_-]{{1,{MAX_SCHEMA}}}"
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,11 @@ class Location:
             return cls(url.database, path=Path(url.database))
         if backend != "postgresql":
             raise DataInvalid(Problem("a ledger must lie in an SQLite file or in PostgreSQL", name, todo))
-        if url.password is not None or "password" in url.query:
+        fault = find_url_fault(url_or_path)
+        if fault is not None:
             # Not repeated either: it would stand in error messages, and in files that are passed on.
-            must = "the ledger's URL must hold no password"
-            raise DataInvalid(Problem(must, todo="Set PGPASSWORD, or write it into the file ~/.pgpass"))
-        schema = url.query.get("schema")
-        if schema is not None and not (isinstance(schema, str) and re.fullmatch(_SCHEMA, schema)):
-            must = f"the schema must be named by letters, digits, _ and - alone, {MAX_SCHEMA} at most"
-            raise DataInvalid(Problem(must, name))
+            raise DataInvalid(Problem(f"the ledger's URL {fault}"))
+        schema = cast(str | None, url.query.get("schema"))
         url = url.difference_update_query(["schema"]).set(drivername="postgresql+psycopg")
         return cls(name, url=url, schema=schema)
 
@@ -189,13 +183,15 @@ def _build_postgres(location: Location, wait_s: float) -> Engine:
         # In quotes, since PostgreSQL would fold capitals.
         settings["search_path"] = f'"{location.schema}"'
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    url = location.url or make_url("postgresql+psycopg://")
+    # Nobody waits for ever for a server that does not answer, be it on connecting or later.
+    waits = {"tcp_user_timeout": 60_000} | ({} if "connect_timeout" in url.query else {"connect_timeout": 10})
     try:
         return sa.create_engine(
-            location.url or "",
+            url,
             pool_pre_ping=True,
             pool_size=1,
-            # Nobody waits for ever for a server that does not answer, be it on connecting or later.
-            connect_args={"options": options, "connect_timeout": 10, "tcp_user_timeout": 60_000},
+            connect_args={"options": options, **waits},
         )
     except ModuleNotFoundError as error:
         raise PvdoptError(f"{location.name}: needs PostgreSQL's driver: pip install pvdopt[postgres]") from error
