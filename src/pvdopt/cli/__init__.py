@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
+from pvdopt.cli.streams import output_looked_after, prefer_utf8
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code.
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         The words after ``pvdopt``; those of the process by default.
     """
     sys.excepthook = _report_unexpected
-    _prefer_utf8()
+    prefer_utf8()
     # A large ledger is millions of small objects without cycles, and looking through them at every 700th more takes a
     # good part of a proposal's time (studies/scale). A command ends soon, and its memory is what it was.
     gc.set_threshold(100_000, 50, 100)
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pvdopt.errors import PvdoptError, what_the_system_says
         from pvdopt.redaction import redact
 
-        with logged(sys.argv[1:] if arguments is None else arguments):
+        with logged(sys.argv[1:] if arguments is None else arguments), output_looked_after():
             try:
                 get_command(app).main(args=arguments, prog_name="pvdopt")
             except PvdoptError as error:
@@ -52,18 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 sys.exit(PvdoptError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _prefer_utf8() -> None:
-    """Write UTF-8 into files and pipes, and never fail over a sign that a terminal lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is None:
-            continue
-        if stream.isatty():
-            reconfigure(errors="replace")
-        else:
-            reconfigure(encoding="utf-8", errors="replace")
 
 
 def _report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -11,7 +11,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 
 from pvdopt.errors import what_the_system_says
 from pvdopt.redaction import redact
@@ -32,6 +33,43 @@ class _JsonLines(logging.Formatter):
         return redact(json.dumps(line, default=str))
 
 
+class _File(logging.FileHandler):
+    """A file that is appended to; once it takes no more, that is said and the command goes on without it."""
+
+    def __init__(self, place: str) -> None:
+        self._place, self._is_lost = place, False
+        super().__init__(place, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        # It holds the words of commands, so it is its owner's alone; one that is there keeps who may read it.
+        place = os.open(self._place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(place, "a", encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, unless one before it could not be written."""
+        if not self._is_lost:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say once that the file cannot be written; a fault of our own is told as ever."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._is_lost = True
+        _say_lost(self._place, error)
+
+    def close(self) -> None:
+        """Let the file go; what did not get into it was told."""
+        with suppress(OSError):
+            super().close()
+
+
+def _say_lost(place: str, error: OSError) -> None:
+    reason = what_the_system_says(error)
+    print(f"note: {LOG}: {place} cannot be written ({reason}); nothing more is logged.", file=sys.stderr)
+
+
 @contextmanager
 def logged(words: Sequence[str]) -> Iterator[None]:
     """Log a command from its beginning to its end, if the environment or the command asks for it."""
@@ -41,12 +79,9 @@ def logged(words: Sequence[str]) -> Iterator[None]:
         return
     logger = logging.getLogger("pvdopt")
     try:
-        handler = logging.FileHandler(place, encoding="utf-8") if place else logging.StreamHandler(sys.stderr)
+        handler = _File(place) if place else logging.StreamHandler(sys.stderr)
     except OSError as error:
-        print(
-            f"note: {LOG}: {place} cannot be written ({what_the_system_says(error)}); nothing is logged.",
-            file=sys.stderr,
-        )
+        _say_lost(place or "", error)
         yield
         return
     handler.setFormatter(_JsonLines())
