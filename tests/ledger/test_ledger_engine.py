@@ -37,6 +37,9 @@ def file_error(code: int, text: str = "the file's words") -> sqlite3.Operational
     return error
 
 
+NOTHING = "Nothing was recorded"
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
@@ -55,6 +58,22 @@ def file_error(code: int, text: str = "the file's words") -> sqlite3.Operational
         *[(ServerError(state), LedgerBusy, "somebody else") for state in ("55P03", "40P01", "40001", "42P06", "23505")],
         (ServerError("53100"), PvdoptError, "disk is full"),
         (ServerError("28P01", "password authentication failed"), PvdoptError, "Set PGPASSWORD"),
+        (
+            ServerError("", "port 1 failed: Connection refused\n\tIs it?"),
+            PvdoptError,
+            NOTHING + "; start the server, or",
+        ),
+        (ServerError("", "connection timeout expired"), PvdoptError, NOTHING + ".*host and port"),
+        (ServerError("", 'FATAL:  database "lab" does not exist'), PvdoptError, NOTHING + ".*createdb"),
+        (ServerError("", 'FATAL:  role "lab" does not exist'), PvdoptError, NOTHING + ".*PGUSER"),
+        (ServerError("", "failed to resolve host 'labdb'"), PvdoptError, NOTHING + ".*spells the host"),
+        (ServerError("42501", "permission denied for schema lco"), PvdoptError, NOTHING + ".*rights"),
+        (
+            ServerError("", "could not receive data from server: Connection timed out"),
+            PvdoptError,
+            "See with `pvdopt h",
+        ),
+        (ServerError("57P01", "terminating connection"), PvdoptError, "See with `pvdopt history` what was recorded"),
         (ServerError("XX000"), PvdoptError, r"cannot be used: the server's words\.$"),
     ],
 )

@@ -234,8 +234,13 @@ def test_a_server_that_cannot_be_reached_is_named_without_the_password(
     monkeypatch.delenv("PGPASSWORD")
     with pytest.raises(PvdoptError, match="password"):
         Ledger.open(place)
-    with pytest.raises(PvdoptError, match="cannot be used"):
+    with pytest.raises(PvdoptError, match=r"cannot be used.*Nothing was recorded; start the server"):
         Ledger.open("postgresql+psycopg://127.0.0.1:9/postgres?schema=lco")
+    monkeypatch.setenv("PGPASSWORD", postgres.password)
+    with pytest.raises(PvdoptError, match=r"Nothing was recorded; make the database \(createdb\)"):
+        Ledger.open(f"postgresql+psycopg://127.0.0.1:{postgres.port}/nodb?schema=lco")
+    with pytest.raises(PvdoptError, match="see how the URL spells the host"):
+        Ledger.open("postgresql+psycopg://no-such-host.invalid/postgres?schema=lco")
 
 
 @pytest.mark.parametrize("name", ["a b", 'x"; DROP SCHEMA public; --', "a" * 64])

@@ -7,6 +7,7 @@ PostgreSQL the tables' own lock does the same. Knows neither tables nor facts.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -310,6 +311,37 @@ def _primary_code(error: BaseException | None) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
+#: What to do about what PostgreSQL and libpq say, first match first. On connecting they give no code, so the words have
+#: to do; in a server's other language a message goes without advice.
+_WAYS_OUT = (
+    ("password", "Nothing was recorded. Set PGPASSWORD, or write the password into the file ~/.pgpass"),
+    (
+        'database ".*" does not exist',
+        "Nothing was recorded; make the database (createdb) or ask whoever runs the server, or see how the URL "
+        "names it",
+    ),
+    (
+        'role ".*" does not exist|pg_hba|authentication failed',
+        "Nothing was recorded; see the user before the @ of the URL (or PGUSER), or ask whoever runs the server to let "
+        "you in",
+    ),
+    (
+        "resolve host|translate host name",
+        "Nothing was recorded; see how the URL spells the host, and whether this machine is on the network",
+    ),
+    # In the middle of a transaction nobody can tell on which side of its end the line was cut.
+    (
+        "could not receive|could not send|closed|terminat|lost|shutting down|starting up",
+        "See with `pvdopt history` what was recorded, and try again",
+    ),
+    (
+        "refused|timeout expired|timed out|unreachable|No such file|No route",
+        "Nothing was recorded; start the server, or look at host and port in the URL (and at the firewall)",
+    ),
+    ("permission denied", "Nothing was recorded; ask whoever runs the server for rights on the database"),
+)
+
+
 def _translate(origin: BaseException | None, name: str) -> PvdoptError:
     code = _primary_code(origin)
     if code in (_BUSY, _LOCKED) or getattr(origin, "sqlstate", None) in _BUSY_STATES:
@@ -327,8 +359,8 @@ def _translate(origin: BaseException | None, name: str) -> PvdoptError:
         todo = " Nothing was recorded; see that you may write to the file and its folder."
     elif code == _IO:
         todo = " Nothing was recorded; see whether the disk is full or the drive is gone: pvdopt doctor."
-    elif "password" in reason:
-        todo = " Set PGPASSWORD, or write the password into the file ~/.pgpass."
+    elif not isinstance(origin, sqlite3.Error):
+        todo = next((f" {way}." for words, way in _WAYS_OUT if re.search(words, reason)), "")
     return PvdoptError(f"{name}: the ledger cannot be used: {reason}.{todo}")
 
 
