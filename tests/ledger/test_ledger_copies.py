@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from ledger_recipes import proposal
 
-from pvdopt.errors import DataInvalid, PvdoptError
+from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, PvdoptError
 from pvdopt.ledger import Ledger
-from pvdopt.ledger.copies import back_up, campaign_of, check_copy, require_copy, restore
+from pvdopt.ledger.copies import back_up, campaign_of, check_copy, check_restore, require_copy, restore
 
 
 def lose_a_fact(path: Path) -> None:
@@ -51,6 +51,70 @@ def test_restoring_goes_back_and_keeps_the_former_ledger(planned: Ledger, path: 
         assert kept.digest() == now
         ledger.add_proposals([proposal(bias_v=-80.0)])
     assert restore(copy, path) == str(tmp_path / "ledger.former-2.db")
+
+
+def test_who_has_a_ledger_open_notices_that_another_one_lies_there(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    back_up(path, copy)
+    planned.add_proposals([proposal(bias_v=-70.0)])
+    with Ledger.open(path, "ben") as other:
+        assert len(other.state().cells) == len(planned.state().cells) == 6
+        now = other.digest()
+        former = restore(copy, path)
+        assert former == str(tmp_path / "ledger.former-1.db")
+        with pytest.raises(LedgerChanged, match=r"ledger\.db: was replaced by another ledger .* Nothing was written"):
+            planned.add_proposals([proposal(bias_v=-80.0)])
+        # A reader sees what is there now, and so does whoever was told.
+        assert len(other.state().cells) == 5
+        assert planned.add_proposals([proposal(bias_v=-80.0)]) == ["P005"]
+        assert other.check() == []
+    with Ledger.open(former) as kept:
+        assert kept.digest() == now
+        assert kept.check() == []
+    assert {p.name for p in tmp_path.iterdir()} >= {"copy.db", "ledger.db", "ledger.former-1.db"}
+
+
+def test_nothing_is_restored_while_somebody_writes(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "copy.db")
+    before = planned.digest()
+    with planned.writing(), pytest.raises(LedgerBusy):
+        restore(tmp_path / "copy.db", path)
+    assert planned.digest() == before
+    assert not list(tmp_path.glob("*former*"))
+
+
+def test_a_copy_of_another_campaign_is_refused(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    Ledger.create(tmp_path / "other.db", "other").close()
+    before = planned.digest()
+    for refused in (restore, check_restore):
+        with pytest.raises(DataInvalid, match=r"other\.db: must be a copy of the campaign lco, and is one of other\."):
+            refused(tmp_path / "other.db", path)
+    assert planned.digest() == before
+    back_up(path, tmp_path / "copy.db")
+    assert check_restore(tmp_path / "copy.db", path) == planned.n_facts()
+
+
+ALTERED = {
+    "a value": "UPDATE facts SET payload = replace(payload, '-50.0', '-60.0') WHERE seq = 1",
+    "an author": "UPDATE facts SET author = 'eve' WHERE seq = 5",
+    "the last fact taken away": "DELETE FROM facts WHERE seq = 5",
+    "a fact more": "INSERT INTO facts SELECT 6, kind, 'C002', time, author, version, payload FROM facts WHERE seq = 5",
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_whatever_is_altered_by_other_means_shows(planned: Ledger, path: Path, tmp_path: Path, what: str) -> None:
+    assert planned.check() == []
+    planned.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        for verb in ("update", "delete"):
+            database.execute(f"DROP TRIGGER facts_refuse_{verb}")
+        database.execute(ALTERED[what])
+    with Ledger.open(path) as ledger:
+        (problem,) = ledger.check()
+    assert "one was changed, added or taken away by other means. Go back to a copy" in problem.sentence()
+    with pytest.raises(DataInvalid, match="by other means"):
+        back_up(path, tmp_path / "copy.db")
 
 
 def test_restoring_where_there_is_no_ledger(planned: Ledger, path: Path, tmp_path: Path) -> None:

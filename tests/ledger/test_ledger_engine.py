@@ -165,9 +165,10 @@ def test_a_quiet_file_that_cannot_be_written_is_read_as_it_is(
     planned.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
-    assert engine._mode(path) == "mode=rw"
+    assert engine.address_of(path).endswith("ledger.db?mode=rw")
     monkeypatch.setattr(engine, "is_writable", lambda path: False)
-    assert engine._mode(path) == "mode=ro&immutable=1"
+    assert engine.address_of(path).endswith("ledger.db?mode=ro&immutable=1")
+    copies.copy_file(path, path.with_name("copy.db"))
     with Ledger.open(path) as ledger:
         assert ledger.digest() == digest
         with pytest.raises(PvdoptError, match="see that you may write"):
@@ -175,7 +176,7 @@ def test_a_quiet_file_that_cannot_be_written_is_read_as_it_is(
     for end in ("-wal", "-journal"):
         beside = path.with_name(path.name + end)
         beside.touch()
-        assert engine._mode(path) == "mode=rw", "somebody may be writing"
+        assert engine.address_of(path).endswith("ledger.db?mode=rw"), "somebody may be writing"
         beside.unlink()
 
 
@@ -325,22 +326,22 @@ def test_what_belongs_to_the_former_ledger_goes_with_it(planned: Ledger, path: P
     assert not (tmp_path / "old.db-wal").exists()
 
 
-def test_a_ledger_that_cannot_be_moved_stays(
+def test_a_file_that_cannot_be_moved_stays(
     planned: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copies.back_up(path, tmp_path / "copy.db")
-    planned.add_note({})
-    before, really = planned.digest(), Path.replace
+    (tmp_path / "old.db").write_text("the former")
+    really = Path.replace
 
     def refuse(self: Path, target: Path) -> Path:
-        if self.name == "ledger.db":
+        if self.name == "old.db":
             raise PermissionError(13, "The file is in use")
         return really(self, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(PvdoptError, match=r"cannot be replaced \(The file is in use\)\. Close it wherever it is open"):
-        copies.restore(tmp_path / "copy.db", path)
-    assert planned.digest() == before
+        copies.restore(tmp_path / "copy.db", tmp_path / "old.db")
+    assert (tmp_path / "old.db").read_text() == "the former"
     assert not list(tmp_path.glob("*.restoring"))
 
 

@@ -80,6 +80,26 @@ def test_a_copy_goes_back_into_the_database_and_what_was_there_is_kept(shared: L
         restore(path, place.partition("?")[0])
 
 
+def test_who_has_it_open_notices_that_a_copy_was_put_back(shared: Ledger, place: str, path: Path) -> None:
+    back_up(place, path)
+    shared.add_proposals([proposal(bias_v=-70.0)])
+    n_cells = len(shared.state().cells)
+    restore(path, place)
+    with pytest.raises(LedgerChanged, match="was replaced by another ledger"):
+        shared.add_proposals([proposal(bias_v=-80.0)])
+    assert len(shared.state().cells) == n_cells - 1
+    shared.add_proposals([proposal(bias_v=-80.0)])
+    assert shared.check() == []
+
+
+def test_what_is_altered_by_other_means_shows(shared: Ledger) -> None:
+    assert shared.check() == []
+    with shared.locking() as connection:
+        connection.exec_driver_sql("ALTER TABLE facts DISABLE TRIGGER facts_refuse")
+        connection.exec_driver_sql("UPDATE facts SET author = 'eve' WHERE seq = 1")
+    assert ["by other means" in problem.sentence() for problem in shared.check()] == [True]
+
+
 def test_a_copy_tells_when_its_ledger_was_begun_and_may_hold_no_fact_yet(
     postgres: Server, path: Path, tmp_path: Path
 ) -> None:

@@ -70,24 +70,17 @@ def backup(words: Words, dry_run: DryRun = False) -> None:
 def restore(words: Words, dry_run: DryRun = False) -> None:
     """Put a copy in the ledger's place.
 
-    The ledger that was there is renamed and kept.
+    The ledger that was there is kept beside it.
     """
     from pvdopt.ledger import copies
 
     folder, (file,) = take_folder(words, 1, COPY)
-    before = copies.campaign_of(ledger_at(str(folder)))
     if dry_run:
-        copies.require_copy(Path(file))
-        n_facts = copies.check_copy(file)
+        n_facts = copies.check_restore(file, ledger_at(str(folder)))
         output.say(f"{folder.as_posix()}: would be restored from {file}, {output.count(n_facts, 'fact')}")
-    else:
-        former = copies.restore(file, ledger_at(str(folder)))
-        output.say(
-            f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else "")
-        )
-    now = copies.campaign_of(file)
-    if before is not None and now != before:
-        output.say_notes([f"the copy is of the campaign {now}, the ledger before was of {before}"])
+        return
+    former = copies.restore(file, ledger_at(str(folder)))
+    output.say(f"{folder.as_posix()}: restored from {file}" + (f"; the former ledger is {former}" if former else ""))
 
 
 def ledger_at(folder: str | None) -> Path | str:

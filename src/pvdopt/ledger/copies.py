@@ -98,6 +98,16 @@ def require_copy(source: Path) -> None:
         raise DataInvalid(Problem("there is no such file", todo=todo, file=str(source)))
 
 
+def _refuse_another_campaign(copy: Path, ledger: str | Path) -> None:
+    place = engine.Location.parse(ledger).path
+    here = campaign_of(ledger) if place is None else _read_file(place) if place.is_file() else None
+    there = campaign_of(copy)
+    if None not in (here, there) and here != there:
+        must = f"must be a copy of the campaign {here}, and is one of {there}"
+        todo = "Name a copy of this campaign; another one begins in a folder of its own"
+        raise DataInvalid(Problem(must, todo=todo, file=str(copy)))
+
+
 def restore(copy: str | Path, ledger: str | Path) -> str | None:
     """Put a copy in a ledger's place; what was there is renamed and kept.
 
@@ -116,12 +126,15 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
     Raises
     ------
     DataInvalid
-        If the copy is no ledger or damaged; the ledger in place is then left alone.
+        If the copy is no ledger, damaged, or of another campaign; the ledger in place is then left alone.
+    LedgerBusy
+        If a writer does not finish in time.
     PvdoptError
-        If the system refuses, as Windows does while somebody has the ledger open.
+        If the system refuses.
     """
     source, location = Path(copy), engine.Location.parse(ledger)
     require_copy(source)
+    _refuse_another_campaign(source, ledger)
     if location.path is None:
         _refuse_if_faulty(source)
         return _restore_schema(source, location, ledger)
@@ -129,19 +142,75 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
     if source.resolve() == target.resolve():
         raise DataInvalid(Problem("cannot be restored from itself", todo="Name a copy", file=str(source)))
     _refuse_if_faulty(source)
+    if not target.exists():
+        copy_file(source, target)
+        return None
+    former = free_name(target, "former")
+    if _read_file(target) is not None:
+        _replace_rows(source, location, former)
+    else:
+        _replace_file(source, target, former)
+    return str(former)
+
+
+def _read_file(ledger: Path) -> str | None:
+    """Return the campaign of a file that is a ledger with sound pages, whatever its facts say; None of any other.
+
+    It is only looked at, for what lies beside a damaged file may hold the newest facts, and SQLite would tidy it away.
+
+    Raises
+    ------
+    LedgerBusy
+    """
+    try:
+        with closing(sqlite3.connect(engine.address_of(ledger, "mode=ro"), uri=True, timeout=WAIT_S)) as file:
+            if file.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                return None
+            file.execute("SELECT count(*) FROM facts")
+            return str(file.execute("SELECT value FROM meta WHERE key = 'campaign'").fetchone()[0])
+    except sqlite3.Error as error:
+        if engine.is_busy(error):
+            raise _busy(ledger) from error
+        return None
+    except (TypeError, UnicodeDecodeError):
+        return None
+
+
+def _replace_rows(source: Path, location: engine.Location, former: Path) -> None:
+    """Put a copy's facts into a ledger that others may have open, in one transaction, after keeping its own.
+
+    Others find other facts than they read, and say so; a file in the file's place they would not notice.
+    """
+    database = engine.build_engine(location, WAIT_S)
+    try:
+        with (
+            Ledger.open(source) as original,
+            original.reading() as reading,
+            engine.writing(database, location.name) as connection,
+        ):
+            tables.lock(connection, location.name)
+            # Under the lock, so that it holds every fact.
+            copy_file(location.path or former, former)
+            tables.replace_rows(reading, connection)
+    except BaseException:
+        _remove(former)
+        raise
+    finally:
+        database.dispose()
+
+
+def _replace_file(source: Path, target: Path, former: Path) -> None:
+    """Put a copy in the place of a file that is no ledger any more; what is there is renamed."""
     aside = target.with_name(f"{target.name}.restoring")
     copy_file(source, aside)
-    former = free_name(target, "former") if target.exists() else None
     try:
-        if former is not None:
-            _rename(target, former)
+        _rename(target, former)
         aside.replace(target)
     except OSError as error:
         aside.unlink(missing_ok=True)
         reason = what_the_system_says(error)
         todo = "Close it wherever it is open, and try again"
         raise PvdoptError(f"{target}: cannot be replaced ({reason}). {todo}.") from error
-    return None if former is None else str(former)
 
 
 def _restore_schema(source: Path, location: engine.Location, url: str | Path) -> str | None:
@@ -155,6 +224,9 @@ def _restore_schema(source: Path, location: engine.Location, url: str | Path) ->
         with Ledger.open(source) as original, engine.writing(database, location.name) as connection:
             found = sa.inspect(connection).get_schema_names()
             if location.schema in found:
+                if sa.inspect(connection).has_table(tables.meta.name, schema=location.schema):
+                    # Whoever is writing ends first; who waits for it finds other facts than it read.
+                    tables.lock(connection, location.name)
                 former = engine.free_schema(found, location.schema, "former")
                 quote = connection.dialect.identifier_preparer.quote
                 connection.execute(sa.text(f"ALTER SCHEMA {quote(location.schema)} RENAME TO {quote(former)}"))
@@ -177,6 +249,18 @@ def check_copy(place: str | Path) -> int:
     _refuse_if_faulty(place)
     with Ledger.open(place) as ledger:
         return ledger.n_facts()
+
+
+def check_restore(copy: str | Path, ledger: str | Path) -> int:
+    """Return how many facts a copy holds that may take a ledger's place, see :func:`restore`.
+
+    Raises
+    ------
+    DataInvalid
+    """
+    require_copy(Path(copy))
+    _refuse_another_campaign(Path(copy), ledger)
+    return check_copy(copy)
 
 
 def _refuse_if_faulty(place: str | Path) -> None:
@@ -209,11 +293,11 @@ def copy_file(source: Path, target: Path) -> int:
     def give_up(status: int, remaining: int, total: int) -> None:
         # SQLite has waited its time by now, and Python's backup would try a locked file again for ever.
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise LedgerBusy(f"{source}: somebody else is writing to it. Nothing was copied; try again.")
+            raise _busy(source)
 
     try:
         with (
-            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_S)) as original,
+            closing(sqlite3.connect(engine.address_of(source, "mode=ro"), uri=True, timeout=WAIT_S)) as original,
             closing(sqlite3.connect(aside)) as made,
         ):
             original.backup(made, progress=give_up)
@@ -226,6 +310,10 @@ def copy_file(source: Path, target: Path) -> int:
     finally:
         _remove(aside)
     return n_facts
+
+
+def _busy(ledger: Path) -> LedgerBusy:
+    return LedgerBusy(f"{ledger}: somebody else is writing to it. Nothing was copied; try again.")
 
 
 def free_name(path: Path, word: str) -> Path:

@@ -139,7 +139,7 @@ def build_engine(location: Location, wait_s: float) -> Engine:
 
     def connect() -> sqlite3.Connection:
         # mode=rw never makes a file: a mistyped path must not leave an empty ledger behind.
-        address = f"{path.resolve().as_uri()}?{_mode(path)}"
+        address = address_of(path)
         # Without an isolation level the driver leaves BEGIN to us; SQLAlchemy's pool may hand the connection to
         # another thread, but never to two at once.
         connection = sqlite3.connect(address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False)
@@ -163,14 +163,14 @@ def build_engine(location: Location, wait_s: float) -> Engine:
     return engine
 
 
-def _mode(path: Path) -> str:
-    """Return how a file is to be opened.
+def address_of(path: Path, mode: str = "mode=rw") -> str:
+    """Return the address by which SQLite opens a file.
 
     Beside a write-ahead log even reading makes files. Where the folder takes none, and no log lies there that
     somebody else may be writing to, the file is read as one that does not change.
     """
     is_quiet = not any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    return "mode=ro&immutable=1" if is_quiet and not is_writable(path) else "mode=rw"
+    return f"{path.resolve().as_uri()}?{'mode=ro&immutable=1' if is_quiet and not is_writable(path) else mode}"
 
 
 def is_writable(path: Path) -> bool:
@@ -309,6 +309,11 @@ def _damaged(name: str) -> DataInvalid:
 
 def _primary_code(error: BaseException | None) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else holds a lock on an SQLite file."""
+    return _primary_code(error) in (_BUSY, _LOCKED)
 
 
 #: What to do about what PostgreSQL and libpq say, first match first. On connecting they give no code, so the words have

@@ -27,8 +27,15 @@ def _add_leases(op: Operations) -> None:
     )
 
 
+def _chain_facts(op: Operations) -> None:
+    # What the ledger holds now is taken as true; whatever is altered from now on will show.
+    connection = op.get_bind()
+    head = tables.chain(tables.read_fact(row) for row in tables.select(connection))
+    op.bulk_insert(tables.meta, [{"key": tables.HEAD, "value": head}])
+
+
 #: By the schema a step starts from. A step says what it does in full, since tables may change again after it.
-STEPS: Mapping[int, Callable[[Operations], None]] = {1: _add_leases}
+STEPS: Mapping[int, Callable[[Operations], None]] = {1: _add_leases, 2: _chain_facts}
 
 
 def migrate(database: Engine, location: engine.Location) -> str:

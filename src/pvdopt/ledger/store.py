@@ -208,7 +208,7 @@ class FactStore:
     def writing(self) -> Iterator[tuple[Connection, Fold]]:
         """Open the one writer's transaction, with all facts so far; for the rest of this package."""
         with self.locking() as connection:
-            self._catch_up(connection)
+            self._catch_up(connection, is_writing=True)
             yield connection, self._fold
 
     def facts(self) -> list[Fact]:
@@ -260,19 +260,23 @@ class FactStore:
 
         with self.reading() as connection:
             problems = [Problem(f"the file is damaged: {what}") for what in engine.find_damage(connection)]
-            rows = tables.select(connection)
-        fold, seq = Fold(), 0
+            rows, stated = tables.select(connection), tables.read_head(connection)
+        fold, seq, head = Fold(), 0, ""
         for row in rows:
             if row.seq != seq + 1:
                 problems.append(Problem(f"must follow fact {seq} without a gap", row=f"fact {row.seq}"))
             seq = row.seq
             try:
                 fact = tables.read_fact(row)
+                head = tables.chain([fact], head)
                 fold.add(fact)
             except DataInvalid as error:
                 problems.extend(error.problems)
                 continue
             problems += [Problem(fault, row=f"fact {fact.seq}") for fault in find_deep_faults(fact)]
+        if not problems and stated not in (None, head):
+            must = "its facts must be those that pvdopt wrote: one was changed, added or taken away by other means"
+            problems.append(Problem(must, todo="Go back to a copy of it with `pvdopt ledger restore`"))
         return [Problem(p.must, p.value, p.todo, file=self.name, row=p.row, column=p.column) for p in problems]
 
     def _write(
@@ -301,10 +305,29 @@ class FactStore:
                 _log.info("fact recorded", extra=said)
         return drafts
 
-    def _catch_up(self, connection: Connection) -> None:
-        """Fold the facts others have added; since none is ever changed, those folded stay valid."""
+    def _catch_up(self, connection: Connection, *, is_writing: bool = False) -> None:
+        """Fold the facts others have added; since none is ever changed, those folded stay valid.
+
+        Raises
+        ------
+        LedgerChanged
+            If another ledger lies in the place of the one whose facts were read, and a writer planned on these.
+        """
+        last = self._fold.last
+        rows = tables.select(connection, after=self._fold.last_seq - (last is not None))
+        if last is not None:
+            if not rows or tables.read_fact(rows[0]) != last:
+                self._fold = Fold()
+                if is_writing:
+                    raise LedgerChanged(
+                        f"{self.name}: was replaced by another ledger (pvdopt ledger restore) since it was read. "
+                        "Nothing was written; run the command again."
+                    )
+                rows = tables.select(connection)
+            else:
+                rows = rows[1:]
         with without_collection():
-            for row in tables.select(connection, after=self._fold.last_seq):
+            for row in rows:
                 try:
                     self._fold.add(tables.read_fact(row))
                 except DataInvalid as error:

@@ -1,14 +1,15 @@
 """The tables of a ledger: what is written to them, read from them, and how one knows them.
 
-``facts`` only grows; ``meta`` names the campaign and the schema; ``leases`` says who is at work on which cell, for a
-while and without a history. Knows no meaning of facts.
+``facts`` only grows; ``meta`` names the campaign and the schema, and keeps what shows that a fact was altered;
+``leases`` says who is at work on which cell, for a while and without a history. Knows no meaning of facts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,10 @@ from pvdopt.ledger.facts import Draft, Fact, package_version
 
 #: Raised whenever an older version could no longer work with what is written; each step up has its migration in
 #: :mod:`pvdopt.ledger.migrations`. 1: facts. 2: leases, which a version that knows none would not respect.
-SCHEMA_VERSION = 2
+#: 3: the head of the chain of facts, which a version that knows none would not lead on.
+SCHEMA_VERSION = 3
+#: Key under which ``meta`` keeps the head of the chain of all facts, see :func:`chain`.
+HEAD = "head"
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -59,16 +63,13 @@ def _ddl(dialect: str, statement: str) -> sa.ExecutableDDLElement:
 
 
 # The database itself refuses to change or drop a fact, also for a hand with a database browser.
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        facts,
-        "after_create",
-        _ddl(
-            "sqlite",
-            f"CREATE TRIGGER facts_refuse_{_verb.lower()} BEFORE {_verb} ON facts "
-            "BEGIN SELECT RAISE(ABORT, 'facts are only ever added'); END",
-        ),
-    )
+_SQLITE_TRIGGERS = {
+    f"facts_refuse_{verb.lower()}": f"CREATE TRIGGER facts_refuse_{verb.lower()} BEFORE {verb} ON facts "
+    "BEGIN SELECT RAISE(ABORT, 'facts are only ever added'); END"
+    for verb in ("UPDATE", "DELETE")
+}
+for _statement in _SQLITE_TRIGGERS.values():
+    event.listen(facts, "after_create", _ddl("sqlite", _statement))
 for _statement in (
     "CREATE FUNCTION facts_refuse() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'facts are only ever added'; END $$",
@@ -103,6 +104,7 @@ def create_tables(connection: Connection, name: str, campaign: str, created: str
         "schema_version": str(SCHEMA_VERSION),
         "needs_version": package_version(),
         "created": created,
+        HEAD: "",
     }
     connection.execute(sa.insert(meta), [{"key": key, "value": value} for key, value in entries.items()])
 
@@ -155,7 +157,7 @@ def _read_meta(connection: Connection, query: sa.Select[Any]) -> dict[str, str]:
 
 def _check_schema(entries: Mapping[str, str], name: str) -> int:
     stated = entries.get("schema_version", "")
-    if not stated.isdigit():
+    if not stated.isdigit() or int(stated) < 1:
         raise not_a_ledger(name)
     if int(stated) > SCHEMA_VERSION:
         needed = entries.get("needs_version")
@@ -167,20 +169,43 @@ def _check_schema(entries: Mapping[str, str], name: str) -> int:
 
 def append(connection: Connection, after: int, drafts: Sequence[Draft], time: str, author: str) -> None:
     """Write drafts as the facts that follow fact ``after``."""
-    said = {"time": time, "author": author, "version": package_version()}
-    rows = [
-        {"seq": seq, "kind": d.kind, "cell": d.cell, "payload": json.dumps(d.payload, allow_nan=False), **said}
-        for seq, d in enumerate(drafts, start=after + 1)
+    version = package_version()
+    found = [
+        Fact(seq, draft.kind, draft.cell, time, author, version, draft.payload)
+        for seq, draft in enumerate(drafts, start=after + 1)
     ]
-    if rows:
-        connection.execute(sa.insert(facts), rows)
+    insert_facts(connection, found)
 
 
 def insert_facts(connection: Connection, found: Sequence[Fact]) -> None:
-    """Write facts of another ledger as they are."""
+    """Write facts as they are, after those that are there."""
     rows = [{**vars(fact), "payload": json.dumps(fact.payload, allow_nan=False)} for fact in found]
     if rows:
         connection.execute(sa.insert(facts), rows)
+        set_head(connection, chain(found, read_head(connection) or ""))
+
+
+# -- what shows that facts were altered ----------------------------------------------------------------------------
+
+
+def chain(found: Iterable[Fact], head: str = "") -> str:
+    """Return the head of the chain after more facts: each link is the SHA-256 of the head before it and the fact.
+
+    It changes with any fact that is changed, added or taken away, the last one too.
+    """
+    for fact in found:
+        head = hashlib.sha256(f"{head}\n{fact.canonical()}".encode()).hexdigest()
+    return head
+
+
+def read_head(connection: Connection) -> str | None:
+    """Return the head of the chain as it was kept with the newest fact; None in a ledger of before there was one."""
+    return connection.execute(sa.select(meta.c.value).where(meta.c.key == HEAD)).scalar_one_or_none()
+
+
+def set_head(connection: Connection, head: str) -> None:
+    """Keep the head of the chain."""
+    connection.execute(sa.update(meta).where(meta.c.key == HEAD).values(value=head))
 
 
 def select(connection: Connection, after: int = 0) -> Sequence[sa.Row[Any]]:
@@ -231,10 +256,24 @@ def copy_rows(source: Connection, target: Connection) -> int:
     entries = _read_meta(source, sa.select(meta))
     for key in ("campaign", "created"):
         target.execute(sa.update(meta).where(meta.c.key == key).values(value=entries[key]))
-    rows = [row._asdict() for row in select(source)]
+    rows = select(source)
     if rows:
-        target.execute(sa.insert(facts), rows)
+        target.execute(sa.insert(facts), [row._asdict() for row in rows])
+    head = entries.get(HEAD)
+    set_head(target, chain(map(read_fact, rows)) if head is None else head)
     return len(rows)
+
+
+def replace_rows(source: Connection, target: Connection) -> int:
+    """Put meta and facts of another ledger in the place of those in an SQLite file; return how many facts."""
+    for name in _SQLITE_TRIGGERS:
+        target.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+    for table in (facts, leases):
+        target.execute(sa.delete(table))
+    n_facts = copy_rows(source, target)
+    for create in _SQLITE_TRIGGERS.values():
+        target.exec_driver_sql(create)
+    return n_facts
 
 
 # -- leases ------------------------------------------------------------------------------------------------------
