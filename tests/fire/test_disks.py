@@ -38,6 +38,36 @@ with Ledger.open(sys.argv[1]) as ledger:
 """
 
 
+LOOK = """
+import resource, signal, sys
+from pvdopt.errors import PvdoptError
+from pvdopt.ledger import Ledger
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+# Not even what SQLite keeps beside a file that is read has room.
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+with Ledger.open(sys.argv[1]) as ledger:
+    print(len(ledger.state().notes), ledger.check())
+    try:
+        ledger.add_note({"text": "x"})
+    except PvdoptError as error:
+        print(error)
+"""
+
+
+def test_what_is_on_a_full_disk_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger.create(path, "lco", note={"event": "created"}).close()
+    words = [sys.executable, "-c", LOOK, str(path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    read, refused = ended.stdout.splitlines()
+    assert read == "1 []"
+    assert "Nothing was recorded" in refused
+    with Ledger.open(path) as ledger:
+        ledger.add_note({"text": "there is room again"})
+        assert ledger.check() == []
+
+
 def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     Ledger.create(path, "lco", note={"event": "created"}).close()

@@ -28,7 +28,7 @@ def check(
 ) -> None:
     """Check that the ledger is whole.
 
-    No gap, nothing altered, nothing about unknown cells; exit code 3 if not so.
+    No gap, nothing about unknown cells, no fact changed, added or taken away by other means; exit code 3 if not so.
     """
     from pvdopt.ledger import Ledger
 

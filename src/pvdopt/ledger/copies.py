@@ -163,7 +163,7 @@ def _read_file(ledger: Path) -> str | None:
     LedgerBusy
     """
     try:
-        with closing(sqlite3.connect(engine.address_of(ledger, "mode=ro"), uri=True, timeout=WAIT_S)) as file:
+        with closing(engine.connect_file(ledger, WAIT_S, "mode=ro")) as file:
             if file.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 return None
             file.execute("SELECT count(*) FROM facts")
@@ -297,13 +297,15 @@ def copy_file(source: Path, target: Path) -> int:
 
     try:
         with (
-            closing(sqlite3.connect(engine.address_of(source, "mode=ro"), uri=True, timeout=WAIT_S)) as original,
+            closing(engine.connect_file(source, WAIT_S, "mode=ro")) as original,
             closing(sqlite3.connect(aside)) as made,
         ):
             original.backup(made, progress=give_up)
             n_facts = int(made.execute("SELECT count(*) FROM facts").fetchone()[0])
         aside.replace(target)
     except sqlite3.OperationalError as error:
+        if engine.is_busy(error):
+            raise _busy(source) from error
         raise PvdoptError(f"{target}: the copy cannot be written ({error}).") from error
     except OSError as error:
         raise PvdoptError(f"{target}: the copy cannot be written ({what_the_system_says(error)}).") from error

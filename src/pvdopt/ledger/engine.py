@@ -138,18 +138,7 @@ def build_engine(location: Location, wait_s: float) -> Engine:
     path = location.path
 
     def connect() -> sqlite3.Connection:
-        # mode=rw never makes a file: a mistyped path must not leave an empty ledger behind.
-        address = address_of(path)
-        # Without an isolation level the driver leaves BEGIN to us; SQLAlchemy's pool may hand the connection to
-        # another thread, but never to two at once.
-        connection = sqlite3.connect(address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+        return connect_file(path, wait_s)
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=4)
 
@@ -163,14 +152,58 @@ def build_engine(location: Location, wait_s: float) -> Engine:
     return engine
 
 
+def connect_file(path: Path, wait_s: float, mode: str = "mode=rw") -> sqlite3.Connection:
+    """Return a connection to an SQLite file that is there, whose transactions are begun by hand.
+
+    Raises
+    ------
+    sqlite3.Error
+    """
+    try:
+        return _connect(address_of(path, mode), wait_s)
+    except sqlite3.OperationalError as error:
+        # On a full disk there is no room for what SQLite keeps beside a file while it is read; what was recorded can be
+        # read all the same, and copied to where there is room.
+        if _primary_code(error) not in (_IO, _FULL) or any(other.stat().st_size for other in _beside(path)):
+            raise
+        return _connect(_unchanging(path), wait_s)
+
+
+def _connect(address: str, wait_s: float) -> sqlite3.Connection:
+    # Without an isolation level the driver leaves BEGIN to us; SQLAlchemy's pool may hand the connection to another
+    # thread, but never to two at once.
+    connection = sqlite3.connect(address, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        # The first that looks into the file.
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 def address_of(path: Path, mode: str = "mode=rw") -> str:
     """Return the address by which SQLite opens a file.
 
     Beside a write-ahead log even reading makes files. Where the folder takes none, and no log lies there that
     somebody else may be writing to, the file is read as one that does not change.
     """
-    is_quiet = not any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    return f"{path.resolve().as_uri()}?{'mode=ro&immutable=1' if is_quiet and not is_writable(path) else mode}"
+    if not _beside(path) and not is_writable(path):
+        return _unchanging(path)
+    # mode=rw never makes a file: a mistyped path must not leave an empty ledger behind.
+    return f"{path.resolve().as_uri()}?{mode}"
+
+
+def _unchanging(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the files beside one that belong to it and that somebody may be writing to."""
+    others = (path.with_name(path.name + end) for end in ("-wal", "-journal"))
+    return [other for other in others if other.exists()]
 
 
 def is_writable(path: Path) -> bool:
