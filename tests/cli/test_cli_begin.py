@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +189,50 @@ def test_the_doctor_looks_at_campaigns_too(run: Any) -> None:
     assert not found["mine: campaign file"]["is_fine"]
     assert "LiMn2O5" in found["mine: campaign file"]["seen"]
     assert found["mine: ledger"]["is_fine"]
+
+
+def refuse(code: int, what: str) -> Any:
+    """Return a method of paths that the system refuses for one of them, as it would refuse it to anybody but root."""
+    former = Path.open
+
+    def open_(self: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if self.name == what and mode != "r" and mode != "rb":
+            raise OSError(code, os.strerror(code), str(self))
+        return former(self, mode, *more, **named)
+
+    return open_
+
+
+@pytest.mark.parametrize(
+    ("code", "todo"),
+    [
+        (errno.EACCES, "See that you may write there"),
+        (errno.EROFS, "The drive takes no writing"),
+        (errno.ENOSPC, "Make room on that drive"),
+        (errno.EIO, "Choose a local folder"),
+    ],
+)
+def test_the_doctor_sees_a_campaign_that_cannot_be_written(
+    run: Any, monkeypatch: pytest.MonkeyPatch, code: int, todo: str
+) -> None:
+    run("init", "mine", *TOLD)
+
+    def refuse_folder(*_: Any, **named: Any) -> Any:
+        assert named["dir"] == FOLDER, "it is the campaign's folder that counts"
+        raise OSError(code, os.strerror(code), "x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse(code, "ledger.sqlite"))
+        of_file = run("doctor", FOLDER, "--json")
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.TemporaryDirectory", refuse_folder)
+        of_folder = run("doctor", FOLDER, "--json")
+    for ill in (of_file, of_folder):
+        assert ill.code == 1
+        (fault,) = [f for f in json.loads(ill.out) if not f["is_fine"]]
+        assert fault["what"] == "mine: folder"
+        assert f"{os.strerror(code)}. {todo}" in fault["seen"]
+        assert ("local folder" in fault["seen"]) == (code == errno.EIO)
 
 
 def test_the_doctor_tells_what_is_not_there_once(run: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import re
 import tempfile
@@ -15,7 +16,8 @@ import typer
 from pvdopt.campaign.folder import CONFIG_FILE, find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import STUDIES, AsJson, Folder, find_folder
-from pvdopt.errors import PvdoptError
+from pvdopt.errors import PvdoptError, what_the_system_says
+from pvdopt.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
     """Check that pvdopt works on this machine, in this folder.
 
     Looks at the installation, the data it brings, and whether a ledger can be kept here; and at the campaign that is
-    named or, without a name, at all that are here: campaign file, record, models. Exit code 1 if anything is wrong;
+    named (in place of this folder) or, without a name, at all that are here: campaign file, whether its folder can be
+    written, record, models. Exit code 1 if anything is wrong;
     then it says what to do.
     """
     found = list(_examine(folder))
@@ -49,7 +52,8 @@ def _examine(folder: str | None) -> Iterator[Finding]:
     yield _packages()
     yield _extras()
     yield _shipped()
-    yield _folder()
+    if folder is None:
+        yield _folder()
     for place in _campaigns(folder):
         yield from _campaign(place)
 
@@ -79,28 +83,66 @@ def _shipped() -> Finding:
     return Finding("data", not table.refused and bool(names), seen)
 
 
-def _folder() -> Finding:
-    """Make a ledger here and let it go again: a network drive may refuse what SQLite asks of it."""
+_SEVERAL = "a folder that several machines write to needs PostgreSQL (storage in the campaign file)"
+#: What to do about a folder or file that cannot be written, by the system's code.
+_TODO = {
+    errno.ENOSPC: "Make room on that drive",
+    errno.EDQUOT: "Make room: your share of that drive is used up",
+    errno.EROFS: "The drive takes no writing: have it mounted for that, or move the campaign onto another one",
+    errno.EACCES: "See that you may write there: whose it is, and its rights",
+    errno.EPERM: "See that you may write there: whose it is, and its rights",
+}
+#: SQLite's codes for the same (https://www.sqlite.org/rescode.html).
+_SQLITE_TODO = {13: _TODO[errno.ENOSPC], 8: _TODO[errno.EACCES], 14: _TODO[errno.EACCES]}
+
+
+def _folder(folder: Path | None = None, what: str = "this folder") -> Finding:
+    """Make a ledger in a folder and let it go again: a network drive may refuse what SQLite asks of it."""
     from pvdopt.ledger import Ledger
     from pvdopt.ledger.drives import find_network, read_journal
 
-    here = Path.cwd()
+    here = Path.cwd() if folder is None else folder
     network = find_network(here)
-    several = "a folder that several machines write to needs PostgreSQL (storage in the campaign file)"
     try:
         with (
-            tempfile.TemporaryDirectory(dir=here, prefix=".pvdopt-") as folder,
-            Ledger.create(Path(folder) / "try.sqlite", "try") as ledger,
+            tempfile.TemporaryDirectory(dir=here, prefix=".pvdopt-") as place,
+            Ledger.create(Path(place) / "try.sqlite", "try") as ledger,
         ):
             ledger.add_note({"event": "tried"})
             author, journal = ledger.author, read_journal(ledger)
     except (OSError, PvdoptError) as error:
-        return Finding("this folder", False, f"{here} cannot hold a ledger: {error} Choose a local folder; {several}")
+        return Finding(what, False, f"{here} cannot hold a ledger: {_why(error)}")
     seen = f"{here} can hold a ledger ({journal} journal); facts are signed by {author}"
     if network is not None or journal != "wal":
         seen += f". It is {f'on a network drive ({network})' if network else 'no local disk'}: "
-        seen += f"let one machine at a time write here; {several}"
-    return Finding("this folder", True, seen)
+        seen += f"let one machine at a time write here; {_SEVERAL}"
+    return Finding(what, True, seen)
+
+
+def _why(error: OSError | PvdoptError) -> str:
+    """Return what was refused, and what to do about that very cause."""
+    said = f"{what_the_system_says(error)}." if isinstance(error, OSError) else str(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        driver = getattr(cause, "orig", cause)
+        known = _TODO.get(getattr(driver, "errno", None) or 0)
+        known = known or _SQLITE_TODO.get((getattr(driver, "sqlite_errorcode", None) or 0) & 0xFF)
+        if known:
+            return f"{said} {known}."
+        cause = cause.__cause__
+    return f"{said} Choose a local folder; {_SEVERAL}."
+
+
+def _writable(name: str, folder: Path, ledger: Path) -> Finding:
+    """Look whether a campaign's folder takes new files and its ledger takes facts; nothing in either changes."""
+    what = f"{name}: folder"
+    try:
+        # Before the ledger is opened: closing the file again would let go of SQLite's locks on it.
+        with ledger.open("rb+"):
+            pass
+    except OSError as error:
+        return Finding(what, False, f"{ledger} can be read and not written: {_why(error)}")
+    return _folder(folder, what)
 
 
 #: What some commands need beyond the rest, and the extra that brings it.
@@ -139,25 +181,26 @@ def _campaign(folder: Path) -> Iterator[Finding]:
     from pvdopt.config import load_config
     from pvdopt.ledger import Ledger
 
-    name = folder.resolve().name
+    name, place = folder.resolve().name, find_ledger(folder)
     try:
         require_campaign(folder)
         doubts = load_config(folder / CONFIG_FILE).doubts
     except PvdoptError as error:
-        yield Finding(f"{name}: campaign file", False, str(error))
-        place = find_ledger(folder)
+        yield Finding(f"{name}: campaign file", False, redact(str(error)))
         if isinstance(place, Path) and not place.is_file():
             # That there is none was just said.
             return
     else:
         seen = "; ".join(p.sentence() for p in doubts) or "can be used"
         yield Finding(f"{name}: campaign file", True, seen)
+    if isinstance(place, Path):
+        yield _writable(name, folder, place)
     try:
-        with Ledger.open(find_ledger(folder)) as ledger:
+        with Ledger.open(place) as ledger:
             problems = ledger.check()
             seen = f"{ledger.name}: {output.count(0 if problems else ledger.n_facts(), 'fact')}, whole"
     except PvdoptError as error:
-        yield Finding(f"{name}: ledger", False, str(error))
+        yield Finding(f"{name}: ledger", False, redact(str(error)))
     else:
         faults = "; ".join(p.sentence() for p in problems[:5])
         copy = f"pvdopt ledger restore {output.as_typed(folder)} COPY"
