@@ -216,6 +216,19 @@ def test_what_follows_from_another_outcome_stands_in_a_column_of_its_own(lco: Ca
         assert digest(again) == digest(lco)
 
 
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x")', "+1+1", "-cmd|x", "@SUM(A1)", "\t=1"])
+def test_no_text_of_an_export_is_a_formula_and_all_come_back(lco: Campaign, tmp_path: Path, text: str) -> None:
+    lco.record({"id": "P001", "sample": text})
+    lco.export(tmp_path / "out")
+    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["sample"] == "'" + text.strip()
+    assert {row["capacity_qualifier"] for row in rows} <= {"", "=", "~", ">=", "<="}
+    assert rows[0]["bias_v"].startswith("-"), "numbers stay numbers"
+    with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
+        assert digest(again) == digest(lco)
+
+
 def test_cells_csv_is_what_pandas_reads(lco: Campaign, tmp_path: Path) -> None:
     lco.export(tmp_path / "out")
     cells = pd.read_csv(tmp_path / "out" / "cells.csv", index_col="id")

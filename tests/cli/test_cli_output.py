@@ -40,6 +40,12 @@ def test_json_knows_no_nan_and_no_numpy(capsys: pytest.CaptureFixture[str]) -> N
     }
 
 
+def test_no_text_in_csv_is_a_formula_and_numbers_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_csv([{"a": '=HYPERLINK("http://x")', "b": -1.5, "c": "=", "d": "-50 V"}], ["a", "b", "c", "d"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert list(row.values()) == ['\'=HYPERLINK("http://x")', "-1.5", "=", "'-50 V"]
+
+
 def test_csv_leaves_empty_what_is_missing_and_keeps_all_digits(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_csv([{"a": 1 / 3, "b": None, "c": 'say "x", y'}], ["a", "b", "c"])
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 #: How the column of an outcome ends that was not measured, since it follows from another one and the thickness.
 DERIVED = "_derived"
+#: What is done to texts in tables, so that a table can be opened without harm.
+_GUARDED = (
+    "A text that begins with = + - @ or a tab has a ' before it, so that no spreadsheet computes it; "
+    "facts.json has it as it was recorded."
+)
 _PREDICTED_ENDS = ("_predicted_low", "_predicted_high", "_predicted")
 
 
@@ -166,6 +171,7 @@ def describe_package(
         return {
             "name": path.removesuffix(".csv"),
             "path": path,
+            "description": _GUARDED,
             "profile": "tabular-data-resource",
             "format": "csv",
             "mediatype": "text/csv",

@@ -21,6 +21,7 @@ from pvdopt.campaign.folder import CONFIG_FILE, named_files
 from pvdopt.config.reading import read_config_text
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, what_the_system_says
 from pvdopt.input_files import MAX_FACTS, read_file
+from pvdopt.lab_tables.text_table import guard
 from pvdopt.ledger.facts import Fact, find_faults
 from pvdopt.ledger.payloads import find_deep_faults
 
@@ -145,7 +146,9 @@ def _to_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([["" if v is None or v != v else v for v in row] for row in rows])
+    writer.writerows(
+        [["" if v is None or v != v else guard(v) if isinstance(v, str) else v for v in row] for row in rows]
+    )
     return text.getvalue()
 
 

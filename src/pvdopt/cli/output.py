@@ -85,12 +85,18 @@ def print_json(value: Any) -> None:
 
 
 def print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows as CSV; what is not known or does not apply is empty."""
+    """Print rows as CSV; what is not known or does not apply is empty, and no text is a formula to a spreadsheet."""
+    from pvdopt.lab_tables.text_table import guard
+
+    def plain(value: Any) -> Any:
+        told = "" if is_nothing(value) else to_plain(value)
+        return guard(told) if isinstance(told, str) else told
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(["" if is_nothing(row.get(name)) else to_plain(row[name]) for name in columns])
+        writer.writerow([plain(row.get(name)) for name in columns])
     print(text.getvalue(), end="")
 
 

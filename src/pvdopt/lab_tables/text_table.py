@@ -20,7 +20,8 @@ _SEPARATORS = ",;\t"
 #: Characters of the first line that tell the separator.
 _N_TOLD_BY = 100_000
 #: A text that a spreadsheet would compute, and the sign that keeps it from doing so.
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+#: A sign alone, such as the = of a qualifier, is none.
+_FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)
 _GUARD = "'"
 
 
@@ -100,6 +101,8 @@ def guard(text: str) -> str:
     --------
     >>> guard("=1+1"), guard("ok")
     ("'=1+1", 'ok')
+    >>> guard("=")
+    '='
     """
     return _GUARD + text if _FORMULA.match(text) or _is_guarded(text) else text
 
