@@ -6,15 +6,25 @@ where it stopped: the ledger knows what is evaluated, and proposals that still w
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.progress import Progressed, progress_curve
 from pvdopt.campaign.standing import best_measured
 from pvdopt.choice.runs import HourBudget
-from pvdopt.errors import BudgetSpent, DataInvalid, NothingToPropose, UsageError
+from pvdopt.errors import (
+    BudgetSpent,
+    DataInvalid,
+    InvalidInput,
+    LedgerChanged,
+    NothingToPropose,
+    PvdoptError,
+    UsageError,
+)
 from pvdopt.evaluators import Evaluator, ReplyInvalid, Request
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
     from pvdopt.campaign.standing_reports import BestCell
     from pvdopt.ledger.state import CellState
 
+T = TypeVar("T")
 Progress = Callable[[int, int, str], None]
 Stopped = Literal["budget", "advice", "nothing_to_propose", "evaluator_fails"]
 
@@ -31,6 +42,11 @@ Stopped = Literal["budget", "advice", "nothing_to_propose", "evaluator_fails"]
 N_FAILURES = 5
 #: Evaluated, whatever came out.
 DONE = ("partial", "complete", "failed", "discarded")
+#: How long a result is tried to be recorded where the ledger cannot take it: a server starts anew within that, and
+#: somebody may make room on a disk.
+PATIENCE_S = 600.0
+#: The first pause between two tries, and the longest, in seconds.
+PAUSES_S = (0.3, 5.0)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,15 @@ class ClosedLoop:
         Who proposes, in place of the campaign file's.
     until_advice : bool
         Stop where the advice that comes with the proposals is to stop.
+    patience_s : float
+        For how long a result is tried to be recorded while the ledger cannot take it, in seconds.
+    say : callable, optional
+        Told in a sentence what the loop waits for.
+
+    Attributes
+    ----------
+    unkept : tuple of str and mapping, or None
+        The cell that is evaluated and not recorded, and its results: what is lost if the loop ends so.
 
     Raises
     ------
@@ -114,6 +139,8 @@ class ClosedLoop:
         hours: float | None = None,
         sampler: str | None = None,
         until_advice: bool = False,
+        patience_s: float = PATIENCE_S,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         if (budget is not None and budget < 1) or batch < 1:
             raise UsageError(f"budget and batch must be at least 1, got {budget} and {batch}.")
@@ -133,7 +160,10 @@ class ClosedLoop:
         self.hours = hours
         self.sampler = sampler
         self.until_advice = until_advice
+        self.patience_s = patience_s
+        self.unkept: tuple[str, Mapping[str, object]] | None = None
         self._progress = progress
+        self._say = say
         self._is_held_told = False
 
     def run(self) -> LoopReport:
@@ -147,6 +177,8 @@ class ClosedLoop:
             If a reply cannot stand; what was recorded stays.
         UsageError
             If the evaluator cannot be started.
+        PvdoptError
+            If a result cannot be recorded for all patience; :attr:`unkept` holds it.
         """
         own = self.campaign.begin_study(self.evaluator.name, self.evaluator.is_simulated, self.budget, self.hours)
         left_over = set(own.state.pending())
@@ -237,7 +269,8 @@ class ClosedLoop:
 
     def _evaluate(self, cell_id: str) -> CellState:
         """Evaluate and record one cell; return it as it stands then."""
-        return self._keep(cell_id, self._ask(cell_id))
+        found = self._ask(cell_id)
+        return self._patiently(cell_id, found, lambda: self._keep(cell_id, found))
 
     def _ask(self, cell_id: str) -> Mapping[str, object]:
         """Return what the evaluator says of a cell."""
@@ -248,8 +281,49 @@ class ClosedLoop:
         except DataInvalid as error:
             raise ReplyInvalid(error.problems, cell_id) from error
 
+    def _patiently(self, cell_id: str, found: Mapping[str, object], keep: Callable[[], T]) -> T:
+        """Return what keeps a result returns, tried again while the ledger is out of reach: a result costs days.
+
+        Raises
+        ------
+        PvdoptError
+            As the last try did. Until a result is kept, whatever ends the loop, :attr:`unkept` holds it.
+        """
+        self.unkept = (cell_id, found)
+        end, (pause, longest), is_told = time.monotonic() + self.patience_s, PAUSES_S, False
+        while True:
+            try:
+                kept = keep()
+                break
+            except ReplyInvalid:
+                # Nothing that would be taken another time.
+                self.unkept = None
+                raise
+            except (InvalidInput, UsageError):
+                raise
+            except PvdoptError as error:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise
+                # That others write is the daily round of several workers.
+                if self._say is not None and not is_told and not isinstance(error, LedgerChanged):
+                    self._say(f"{cell_id} is evaluated and not recorded yet. {error}")
+                    self._say(
+                        f"It is tried again for {show_wait(self.patience_s)}; Ctrl-C ends that and shows the reply."
+                    )
+                    is_told = True
+            # Drawn anew each time, so that workers that met once do not meet again; it has no part in any result.
+            time.sleep(min(left, random.uniform(pause / 6, pause)))
+            pause = min(2 * pause, longest)
+        self.unkept = None
+        if is_told and self._say is not None:
+            self._say(f"{cell_id} is recorded now.")
+        return kept
+
     def _keep(self, cell_id: str, found: Mapping[str, object]) -> CellState:
         """Record what the evaluator said; return the cell as it stands then."""
+        # A ledger that is damaged or gone says so itself, and is not taken for a fault of the reply.
+        self.campaign.own_cells()
         try:
             # Nobody is there to look twice; what is impossible is refused all the same.
             self.campaign.record({"id": cell_id, **found}, confirm=True, evaluator=self.evaluator.name)
@@ -257,6 +331,17 @@ class ClosedLoop:
             told = [replace(p, file=f"reply of the {self.evaluator.name}", row=cell_id) for p in error.problems]
             raise ReplyInvalid(told, cell_id) from error
         return self.campaign.own_cells().state.cells[cell_id]
+
+
+def show_wait(seconds: float) -> str:
+    """Return how long something is waited for.
+
+    Examples
+    --------
+    >>> show_wait(600), show_wait(2.5)
+    ('10 min', '2.5 s')
+    """
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def say_failures(last: CellState) -> str:

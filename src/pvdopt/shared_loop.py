@@ -11,10 +11,11 @@ import random
 import secrets
 import socket
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.closed_loop import DONE, N_FAILURES, ClosedLoop, LoopReport, Stopped, say_failures
-from pvdopt.errors import LedgerBusy, LedgerChanged, UsageError
+from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, UsageError
 from pvdopt.ledger.leases import claim, kept_renewed, read_held, release
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SharedLoop(ClosedLoop):
 
         Raises
         ------
-        DataInvalid, UsageError
+        DataInvalid, UsageError, PvdoptError
             As in :meth:`ClosedLoop.run`.
         """
         ledger, own = self._begin()
@@ -133,13 +134,27 @@ class SharedLoop(ClosedLoop):
     def _evaluate_once(self, cell_id: str) -> CellState | None:
         """Evaluate and record; return the cell as it stands then, None if another worker has recorded it meanwhile."""
         found = self._ask(cell_id)
-        while True:
-            if self.campaign.own_cells().state.cells[cell_id].status in DONE:
+        is_again = False
+
+        def keep() -> CellState | None:
+            nonlocal is_again
+            is_done = self.campaign.own_cells().state.cells[cell_id].status in DONE
+            # A connection that broke off may have done so after the ledger had taken what this worker said.
+            if is_done and not (is_again and self._is_kept(cell_id, found)):
                 return None
-            try:
-                return self._keep(cell_id, found)
-            except (LedgerChanged, LedgerBusy):
-                _pause()
+            is_again = True
+            return self._keep(cell_id, found)
+
+        return self._patiently(cell_id, found, keep)
+
+    def _is_kept(self, cell_id: str, found: Mapping[str, object]) -> bool:
+        """Whether the ledger holds these very results."""
+        try:
+            told = {"id": cell_id, **found}
+            report = self.campaign.record(told, confirm=True, dry_run=True, evaluator=self.evaluator.name)
+        except DataInvalid:
+            return False
+        return report.new == 0
 
 
 def _pause() -> None:

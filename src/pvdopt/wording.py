@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Collection, Iterable
 from pathlib import PurePath
 
@@ -69,9 +70,14 @@ def as_typed(word: str | PurePath) -> str:
     --------
     >>> as_typed(PurePath("studies/lco")), as_typed("my lab/lco")
     ('studies/lco', '"my lab/lco"')
+    >>> as_typed('cause=a "bad" pump')
+    '\'cause=a "bad" pump\''
     """
     text = word.as_posix() if isinstance(word, PurePath) else word
-    return text if re.fullmatch(r"[\w.,:/\\=%+~@-]*", text) else f'"{text}"'
+    if re.fullmatch(r"[\w.,:/\\=%+~@-]*", text):
+        return text
+    # Double quotes are understood everywhere, but not around these signs.
+    return shlex.quote(text) if re.search(r'["$`!]', text) else f'"{text}"'
 
 
 def is_formula(word: str) -> bool:

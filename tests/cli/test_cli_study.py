@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from campaigns import make_plain
+from pvdopt.campaign import Campaign
 from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
+from pvdopt.errors import LedgerBusy
 from pvdopt.skill.direction import PairCheck, stated_pairs, summarise
 from pvdopt.skill.report import FamilySkill, PermutedControl
 from pvdopt.skill.validation import Coverage, Interval, Skill
@@ -96,6 +103,73 @@ def test_a_study_broken_off_says_what_stands(run: Any, rig: str, monkeypatch: py
     done = run("study", "run", "rig", "--budget", 2, "--command", rig)
     assert done.code == 130
     assert "the same command goes on from there" in done.err
+
+
+#: What a rig does, and how its cell stands once the command that was shown has been typed.
+UNKEPT = {
+    "figures": (
+        """print('{"gloss": 41.25, "speed": 5.5, "remark": "a $HOME \\\\"quoted\\\\" remark", "cause": null}')""",
+        [{"value": 41.25}, {"speed": 5.5}, {"remark": 'a $HOME "quoted" remark'}],
+    ),
+    "failure": (
+        """raise SystemExit("no 'vacuum' `at` all!")""",
+        [{"outcome_class": "lab_error", "cause": "exit code 1: no 'vacuum' `at` all!", "stage": "evaluation"}],
+    ),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="words are split as a POSIX shell does")
+@pytest.mark.parametrize("name", UNKEPT)
+def test_what_could_not_be_recorded_is_shown_as_the_command_that_records_it(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    program, expected = UNKEPT[name]
+    with make_plain(tmp_path / "my lab") as campaign:
+        campaign.add({"speed": 5, "moisture": "dry"})
+    (tmp_path / "rig.py").write_text(program)
+    words = ("study", "run", "my lab", "--budget", 1, "--command", f"'{sys.executable}' rig.py", "--patience", 0)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise LedgerBusy("somebody else is writing to the ledger")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pvdopt.campaign.Campaign.record", refuse)
+        ended = run(*words)
+    assert ended.code == LedgerBusy.exit_code
+    assert "C001 is evaluated and not recorded." in ended.err
+    assert ended.err.rstrip().endswith("somebody else is writing to the ledger")
+    shown = next(line for line in ended.err.splitlines() if line.startswith("  pvdopt record "))
+    done = run(*shlex.split(shown)[1:])
+    assert done.code == 0, done.err
+    with Campaign.open(tmp_path / "my lab") as campaign:
+        told = [fact.payload for fact in campaign.ledger.facts()] if campaign.ledger else []
+    assert all(any(part.items() <= flatten(payload).items() for payload in told) for part in expected)
+
+
+def flatten(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a fact says, without the parts it says it in."""
+    found: dict[str, Any] = {}
+    for name, value in payload.items():
+        found |= flatten(value) if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def test_a_study_that_is_told_to_end_while_it_waits_shows_the_reply(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make_plain(tmp_path / "plain") as campaign:
+        campaign.add({"speed": 5, "moisture": "dry"})
+    (tmp_path / "rig.py").write_text("""print('{"gloss": 41.25}')""")
+
+    def refuse(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("pvdopt.campaign.Campaign.record", refuse)
+    ended = run("study", "run", "plain", "--budget", 1, "--command", f'"{Path(sys.executable).as_posix()}" rig.py')
+    assert ended.code == 130
+    assert "Broken off. 0 evaluations in all so far" in ended.err
+    assert "  pvdopt record plain C001 gloss=41.25 --confirm\n" in ended.err
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_simulated_study_says_so_and_takes_no_measured_cells(run: Any, rig: str) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +14,12 @@ import typer
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsCsv, AsJson, DryRun, Folder, SamplerName, open_campaign, split_words
 from pvdopt.cli.proposals import print_recipes
-from pvdopt.errors import DataInvalid, UsageError
+from pvdopt.errors import DataInvalid, PvdoptError, UsageError
+from pvdopt.wording import as_word
 
 if TYPE_CHECKING:
     from pvdopt.campaign import Campaign
-    from pvdopt.closed_loop import LoopReport
+    from pvdopt.closed_loop import ClosedLoop, LoopReport
     from pvdopt.evaluators import Evaluator
 
 group = typer.Typer(no_args_is_help=True)
@@ -23,6 +28,8 @@ group = typer.Typer(no_args_is_help=True)
 N_EVALUATIONS = 20
 #: Seconds after which a worker that gives no sign of life is taken to be gone: a busy ledger is no reason.
 LEASE_S = 120.0
+#: Seconds for which a result is tried to be recorded; that of the loop, which is imported when one runs.
+PATIENCE_S = 600.0
 #: Steps of the curve that are printed.
 N_STEPS = 6
 
@@ -77,6 +84,15 @@ def run(
             f"evaluation may take longer.  [default: {LEASE_S:g}]",
         ),
     ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="For how long a result is tried to be recorded while the ledger cannot take it (a server that is "
+            "down, a full disk).",
+        ),
+    ] = PATIENCE_S,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -116,31 +132,20 @@ def run(
                 f"{until or 'the advice to stop'}; {waiting} wait already. Nothing was written."
             )
             return
-        try:
-            with output.progress_bar() as progress:
-                report = make_loop(
-                    campaign,
-                    evaluator,
-                    cells,
-                    batch,
-                    held or None,
-                    progress,
-                    hours=hours,
-                    sampler=sampler,
-                    until_advice=until_advice,
-                ).run()
-        except KeyboardInterrupt:
-            output.say(f"Broken off. {_what_stays(campaign)}")
-            raise typer.Exit(130) from None
-        except DataInvalid as error:
-            # Whoever reads why also wants to know what the hours before were good for. Imported at first use.
-            from pvdopt.evaluators import ReplyInvalid
-
-            if isinstance(error, ReplyInvalid) and campaign.folder is not None:
-                output.say(f"Stopped over the reply about {error.cell_id}. {_what_stays(campaign)}")
-                aside = f"pvdopt fail {output.as_typed(campaign.folder)} {error.cell_id} --class lab_error"
-                output.say(f"Mend the program first, or set {error.cell_id} aside:  {aside}")
-            raise
+        start = partial(
+            make_loop,
+            campaign,
+            evaluator,
+            cells,
+            batch,
+            held or None,
+            hours=hours,
+            sampler=sampler,
+            until_advice=until_advice,
+            patience_s=patience,
+            say=output.say,
+        )
+        report = _run_to_its_end(campaign, lambda progress: start(progress=progress))
         if form == "json":
             output.print_json(report)
         elif form == "csv":
@@ -152,11 +157,68 @@ def run(
         raise typer.Exit(1)
 
 
+def _run_to_its_end(campaign: Campaign, make_loop: Callable[[output.Progress], ClosedLoop]) -> LoopReport:
+    """Run a loop; where it breaks off, say what stays, and show what does not."""
+    loop: ClosedLoop | None = None
+    try:
+        with output.progress_bar() as progress, _ended_as_by_hand():
+            loop = make_loop(progress)
+            return loop.run()
+    except KeyboardInterrupt:
+        output.say(f"Broken off. {_what_stays(campaign)}")
+        raise typer.Exit(130) from None
+    except DataInvalid as error:
+        # Whoever reads why also wants to know what the hours before were good for. Imported at first use.
+        from pvdopt.evaluators import ReplyInvalid
+
+        if isinstance(error, ReplyInvalid) and campaign.folder is not None:
+            output.say(f"Stopped over the reply about {error.cell_id}. {_what_stays(campaign)}")
+            aside = f"pvdopt fail {output.as_typed(campaign.folder)} {error.cell_id} --class lab_error"
+            output.say(f"Mend the program first, or set {error.cell_id} aside:  {aside}")
+        raise
+    finally:
+        # What a simulation said it says again when it is asked again, and nobody may say it in its place.
+        if loop is not None and loop.unkept is not None and not loop.evaluator.is_simulated:
+            _show_unkept(campaign, *loop.unkept)
+
+
+@contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """Let the end of a session, and a polite kill, break a study off as Ctrl-C does: its program must end with it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    former = {}
+    try:
+        for number in (getattr(signal, name) for name in names):
+            # One that is ignored, as under nohup, stays so.
+            if signal.getsignal(number) == signal.SIG_DFL:
+                former[number] = signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _show_unkept(campaign: Campaign, cell_id: str, found: Mapping[str, object]) -> None:
+    """Show results that are not recorded as the command that records them."""
+    words = [as_word(name, value) for name, value in found.items() if value is not None]
+    folder = "" if campaign.folder is None else f"{output.as_typed(campaign.folder)} "
+    output.say(f"{cell_id} is evaluated and not recorded. Once the ledger can be used again, before anything else:")
+    output.say(f"  pvdopt record {folder}{cell_id} {' '.join(words)} --confirm")
+    output.say(f"The study would make {cell_id} a second time otherwise.")
+
+
 def _what_stays(campaign: Campaign) -> str:
     """Say how many evaluations are recorded, and how to go on."""
     from pvdopt.closed_loop import ClosedLoop
 
-    n_done = output.count(ClosedLoop.count_done(campaign.own_cells()), "evaluation")
+    try:
+        n_done = output.count(ClosedLoop.count_done(campaign.own_cells()), "evaluation")
+    except PvdoptError:
+        return "What is recorded stays; the same command goes on from there once the ledger can be used again."
     return f"{n_done} in all so far, all recorded; the same command goes on from there."
 
 
