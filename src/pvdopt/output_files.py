@@ -24,13 +24,23 @@ def written_aside(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.stem}.{os.getpid()}.aside{path.suffix}")
     try:
         yield aside
-        # On the disk before it has the name, or a power cut may leave the name with nothing in it.
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
+        settle(aside)
         aside.replace(path)
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def settle(aside: Path) -> None:
+    """Put a file on the disk before it gets its name, or a power cut may leave the name with nothing in it.
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

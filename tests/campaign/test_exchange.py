@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from campaigns import PLAIN, RECIPE, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.data_dictionary import terms
 from pvdopt.campaign.exchange import read_export
-from pvdopt.errors import ConfigInvalid, DataInvalid
+from pvdopt.errors import ConfigInvalid, DataInvalid, PvdoptError
 
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
 
@@ -227,6 +229,30 @@ def test_no_text_of_an_export_is_a_formula_and_all_come_back(lco: Campaign, tmp_
     assert rows[0]["bias_v"].startswith("-"), "numbers stay numbers"
     with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
         assert digest(again) == digest(lco)
+
+
+def test_an_export_that_fails_leaves_no_folder_and_an_earlier_one_whole(
+    lco: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lco.export(tmp_path / "earlier")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "earlier").iterdir()}
+    lco.record({"id": "P001", "remark": "later"})
+    former, settled = os.fsync, []
+
+    def fill_up(place: int) -> None:
+        settled.append(place)
+        if len(settled) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        former(place)
+
+    for target in (tmp_path / "new" / "out", tmp_path / "earlier"):
+        settled.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fill_up)
+            with pytest.raises(PvdoptError, match="No space left"):
+                lco.export(target)
+    assert not (tmp_path / "new").exists()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "earlier").iterdir()} == before
 
 
 def test_cells_csv_is_what_pandas_reads(lco: Campaign, tmp_path: Path) -> None:

@@ -309,6 +309,7 @@ BAD = [
     (["ledger", "restore", "copy.sqlite", "--dry-run"], 3, "there is no such file. Name a copy"),
     (["ledger", "backup", "nowhere/copy.sqlite"], 3, "nowhere: there is no such folder for the copy. Make it first."),
     (["export", "."], 3, "must be empty"),
+    (["export", "-"], 2, "An export is several files"),
 ]
 
 

@@ -24,6 +24,7 @@ from pvdopt.input_files import MAX_FACTS, read_file
 from pvdopt.lab_tables.text_table import guard
 from pvdopt.ledger.facts import Fact, find_faults
 from pvdopt.ledger.payloads import find_deep_faults
+from pvdopt.output_files import settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,9 @@ def _require_free(target: Path, own: Iterable[str]) -> None:
 
 
 def _write_all(target: Path, contents: Mapping[str, str | bytes]) -> None:
-    """Write all files aside before the first takes its place."""
+    """Write all files aside before the first takes its place; folders that were made for nothing go again."""
+    folders = sorted({(target / name).parent for name in contents} | {target, *target.parents})
+    made = [folder for folder in folders if not folder.exists()]
     target.mkdir(parents=True, exist_ok=True)
     # What an export that was killed left behind is in nobody's way.
     for path in target.rglob(".*.aside"):
@@ -134,12 +137,17 @@ def _write_all(target: Path, contents: Mapping[str, str | bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             asides[name] = path.with_name(f".{path.name}.{os.getpid()}.aside")
             asides[name].write_bytes(content.encode() if isinstance(content, str) else content)
+            settle(asides[name])
         for name, path in asides.items():
             path.replace(target / name)
     finally:
         for path in asides.values():
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+        for folder in reversed(made):
+            # One that holds something stays.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _to_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

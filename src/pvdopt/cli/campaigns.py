@@ -131,6 +131,8 @@ def export(
         _export_study(words, optuna, dry_run)
         return
     folder, (into,) = take_folder(words, 1, EXPORT)
+    if into == "-":
+        raise UsageError("An export is several files; they go into a folder, not to standard output. Name one.")
     with open_campaign(folder) as campaign:
         if dry_run:
             n_facts = campaign.status().n_facts
