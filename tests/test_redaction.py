@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,9 @@ def test_a_report_of_a_fault_holds_no_password(
     except RuntimeError as error:
         cli._report_unexpected(type(error), error, error.__traceback__)
     (report,) = tmp_path.glob("pvdopt-*.txt")
+    versions = report.read_text().splitlines()[1]
+    for part in (metadata.version("pvdopt"), platform.python_version(), platform.system()):
+        assert part in versions
     for text in (report.read_text(), capsys.readouterr().err):
         assert "hunter" not in text
         assert "RuntimeError" in text

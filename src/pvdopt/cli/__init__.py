@@ -56,6 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _versions() -> str:
+    """Return what has to be known of the machine to see the same fault again."""
+    import platform
+    from importlib import metadata
+
+    try:
+        version = metadata.version("pvdopt")
+    except metadata.PackageNotFoundError:
+        version = "of unknown version"
+    return f"pvdopt {version}, Python {platform.python_version()}, {platform.platform()}"
+
+
 def _report_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Say in two lines that the program itself failed, and keep the whole story in a file."""
     import tempfile
@@ -73,7 +85,7 @@ def _report_unexpected(kind: type[BaseException], error: BaseException, trace: T
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", prefix="pvdopt-", suffix=".txt", delete=False
         ) as report:
-            report.write(f"pvdopt {words}\n{story}")
+            report.write(f"pvdopt {words}\n{_versions()}\n{story}")
     except OSError:
         # Without a place for the report the terminal has to do.
         print(story, file=sys.stderr, end="")
