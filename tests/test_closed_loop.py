@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -168,6 +170,60 @@ def test_a_rig_that_fails_makes_a_lab_error_with_its_last_words(
     assert (report.evaluations, report.failed, report.lab_errors) == (0, 0, 5)
     cell = plain.own_cells().state.cells["P001"]
     assert (cell.outcome_class, cell.stage, cell.cause) == ("lab_error", "evaluation", cause)
+
+
+#: A rig whose own program starts another, which goes on writing for as long as it lives.
+HANGING = """
+beat() { while true; do echo >> beats; sleep 0.05; done; }
+beat &
+"""
+
+
+def wait_for_silence(path: Path) -> bool:
+    """Return whether nothing is written to a file any more."""
+    before = path.stat().st_size
+    time.sleep(0.4)
+    return path.stat().st_size == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX's")
+@pytest.mark.parametrize(
+    ("last", "cause"),
+    [("sleep 60", "no reply within 0.6 s"), ("trap '' TERM; wait", "no reply within 0.6 s"), ("exit 3", "exit code 3")],
+    ids=["hangs", "deaf", "fails"],
+)
+def test_what_a_program_started_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, cause: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pvdopt.evaluators.GRACE_S", 0.3)
+    script = "trap '' TERM" + HANGING + "while [ ! -s beats ]; do sleep 0.01; done\n" + last
+    found = CommandEvaluator(["bash", "-c", script], 0.6).evaluate(Request("P001", {}, {}))
+    assert found["cause"] == cause
+    assert wait_for_silence(tmp_path / "beats")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX's")
+def test_what_a_program_started_ends_with_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = HANGING + "while [ ! -s beats ]; do sleep 0.01; done; kill -INT $PPID; sleep 60"
+    with pytest.raises(KeyboardInterrupt):
+        CommandEvaluator(["bash", "-c", script]).evaluate(Request("P001", {}, {}))
+    assert wait_for_silence(tmp_path / "beats")
+
+
+def test_a_program_that_floods_its_output_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(tmp_path, "while True:\n    print('x' * 10_000, flush=True)\n", timeout_s=60.0)
+    begun = time.monotonic()
+    with pytest.raises(DataInvalid, match="must have at most 1 MB"):
+        rig.evaluate(Request("P001", {}, {}))
+    assert time.monotonic() - begun < 30, "it waited for the timeout"
+    # What it says beside its reply may be much, and is forgotten but for the end.
+    monkeypatch.setattr("pvdopt.evaluators.MAX_WORDS", 100_000)
+    talk = "import sys, time\nfor _ in range(8):\n    sys.stderr.write('x' * 50_000)\n    time.sleep(0.1)\n"
+    found = make_rig(tmp_path, talk + "sys.exit('no vacuum')\n").evaluate(Request("P001", {}, {}))
+    assert str(found["cause"]).endswith("no vacuum")
+    assert make_rig(tmp_path, talk + "print('{\"gloss\": 1}')\n").evaluate(Request("P001", {}, {})) == {"gloss": 1}
 
 
 def test_a_rig_that_always_fails_is_taken_to_be_broken(plain: Campaign, tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import IO, Any, Literal, NoReturn, Protocol
 
 from pvdopt.campaign import Campaign
 from pvdopt.errors import DataInvalid, Problem, UsageError, what_the_system_says
@@ -18,6 +22,17 @@ from pvdopt.input_files import MAX_REPLY, MB
 
 #: Characters of a command's last words that are kept as the cause of its failure.
 N_LAST_WORDS = 500
+#: What a program may have written to stderr before what came first is forgotten, in bytes.
+MAX_WORDS = 10 * MB
+#: How often a running program is looked at, and how long one that is to end may take to leave its machine in order,
+#: in seconds.
+LOOK_S, GRACE_S = 0.2, 3.0
+
+
+#: How a program's run came to its end.
+Ended = Literal["itself", "time", "flood"]
+#: What lets a program on Windows, and what it starts, be asked to end apart from this process; nothing elsewhere.
+_GROUP_FLAG: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,12 @@ class CommandEvaluator:
     A program that ends with an error or takes too long is run again if need be, and makes a ``lab_error`` of the cell
     in the end, with its last words as the cause; a reply that cannot be read stops the loop.
 
+    Unless it ends well, whatever it started ends with it, so that no two hands are on one machine: on POSIX all that is
+    left in its session, which is asked (SIGTERM), and after three seconds killed. Windows knows no such thing in
+    Python's standard library: those that share the program's console are asked (CTRL_BREAK), and the program itself is
+    killed; what it started without a console may go on there. What has left the session by itself goes on anywhere, and
+    so does everything where this process is killed outright.
+
     Parameters
     ----------
     command : str or sequence of str
@@ -128,23 +149,55 @@ class CommandEvaluator:
 
     def _ask(self, asked: bytes) -> tuple[bytes | None, str]:
         """Run the program once; return what it prints, or None and why it failed."""
-        # Into files, not into memory, however much it prints; and a child that it leaves behind keeps nobody waiting.
+        # Into files, not into memory; and a child that it leaves behind keeps nobody waiting.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             try:
-                done = subprocess.run(
-                    self.words, input=asked, stdout=out, stderr=err, timeout=self.timeout_s, check=False
+                process = subprocess.Popen(
+                    self.words,
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                    creationflags=_GROUP_FLAG,
                 )
-            except subprocess.TimeoutExpired:
-                return None, f"no reply within {self.timeout_s:g} s"
             except OSError as error:
                 must = f"the command {self.words[0]!r} cannot be started ({what_the_system_says(error)})."
                 raise UsageError(f"{must} {_how_to_start(self.words[0])}") from error
-            if done.returncode != 0:
+            is_well = False
+            try:
+                ended = self._wait(process, asked, out, err)
+                is_well = ended == "itself" and process.returncode == 0
+            finally:
+                if not is_well:
+                    _end(process)
+            if ended == "time":
+                return None, f"no reply within {self.timeout_s:g} s"
+            if ended == "itself" and process.returncode != 0:
                 err.seek(max(0, err.seek(0, os.SEEK_END) - 4 * N_LAST_WORDS))
                 words = err.read().decode(errors="replace").strip()[-N_LAST_WORDS:]
-                return None, f"exit code {done.returncode}: {words}" if words else f"exit code {done.returncode}"
+                code = process.returncode
+                return None, f"exit code {code}: {words}" if words else f"exit code {code}"
             out.seek(0)
             return out.read(MAX_REPLY + 1), ""
+
+    def _wait(self, process: subprocess.Popen[bytes], asked: bytes, out: IO[bytes], err: IO[bytes]) -> Ended:
+        """Hand the request to a program and wait until it ends, its time is over, or it has said too much."""
+        end, unsaid = time.monotonic() + self.timeout_s, asked
+        while True:
+            try:
+                process.communicate(unsaid or None, timeout=min(LOOK_S, max(0.0, end - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                unsaid = b""
+            else:
+                return "itself"
+            if os.fstat(out.fileno()).st_size > MAX_REPLY:
+                return "flood"
+            if os.fstat(err.fileno()).st_size > MAX_WORDS:
+                # The program writes on where this leaves the file, which is one for both.
+                os.ftruncate(err.fileno(), 0)
+                os.lseek(err.fileno(), 0, os.SEEK_SET)
+            if time.monotonic() >= end:
+                return "time"
 
     def _read(self, reply: bytes, cell_id: str) -> Mapping[str, object]:
         # The program's own name may be an interpreter's, and its last word an option: neither tells which it is.
@@ -167,6 +220,37 @@ class CommandEvaluator:
         if found.get("id") not in (None, cell_id):
             raise DataInvalid(Problem(f"must be about {cell_id}", str(found["id"]), column="id", **place))
         return {name: value for name, value in found.items() if name != "id"}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it started, see :class:`CommandEvaluator`."""
+    if sys.platform == "win32":
+        with suppress(OSError):
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+    else:
+        _signal_session(process, signal.SIGTERM)
+    try:
+        end = time.monotonic() + GRACE_S
+        while time.monotonic() < end and (process.poll() is None or _signal_session(process, 0)):
+            time.sleep(0.02)
+    finally:
+        # Whatever happens meanwhile, a second Ctrl-C included.
+        if sys.platform != "win32":
+            _signal_session(process, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+
+def _signal_session(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to all that a program started and that still runs; return whether there is anything."""
+    if sys.platform == "win32":
+        return False
+    try:
+        # Its number stays its session's own for as long as there is anything in it.
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _split(command: str) -> list[str]:
