@@ -153,6 +153,19 @@ def test_tables_in_another_encoding_go_along_to_the_byte(tmp_path: Path) -> None
     assert (tmp_path / "again" / "ours.csv").read_bytes() == table
 
 
+def of_kind(facts: list[Any], kind: str, cell: str = "P001") -> dict[str, Any]:
+    """Return what the first fact of a kind says of a cell."""
+    return next(fact["payload"] for fact in facts if (fact["kind"], fact["cell"]) == (kind, cell))
+
+
+def measure(facts: list[Any], name: str, value: float, cell: str = "P002") -> None:
+    of_kind(facts, "measured", cell)["outcomes"][name]["value"] = value
+
+
+def plan(facts: list[Any], name: str, value: Any) -> None:
+    of_kind(facts, "proposed")["recipe"][name] = value
+
+
 BAD: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "a fact taken out": (lambda facts: facts.pop(1), "fact 2: seq must be 2, so that no fact is missing, got 3"),
     "no list": (lambda facts: {"facts": facts}, "must be a list of facts"),
@@ -164,6 +177,87 @@ BAD: dict[str, tuple[Callable[[list[Any]], object], str]] = {
         lambda facts: facts[1]["payload"]["predicted"]["capacity"].pop("low"),
         "fact 2: payload.predicted.capacity.low: must be there",
     ),
+    "a capacity below nothing": (
+        lambda facts: measure(facts, "capacity", -5.0),
+        "facts.json, P002, capacity: must lie in [0.1, 1000] uAh/cm2/um, got -5",
+    ),
+    "a capacity beyond all measure": (
+        lambda facts: measure(facts, "capacity", 1e308),
+        "facts.json, P002, capacity: must lie in [0.1, 1000] uAh/cm2/um, got 1",
+    ),
+    "a capacity beyond theory": (
+        lambda facts: measure(facts, "capacity", 300.0),
+        "facts.json, P002, capacity: must not exceed 1.3 x theory",
+    ),
+    "a capacity corrected to what cannot be": (
+        lambda facts: of_kind(facts, "corrected")["changes"][0]["new"].update(value=1e6),
+        "facts.json, P001, capacity: must lie in [0.1, 1000] uAh/cm2/um, got 1000000",
+    ),
+    "an error bar beyond all measure": (
+        lambda facts: of_kind(facts, "measured", "P002")["outcomes"]["capacity"].update(sd=1e200),
+        "facts.json, P002, capacity_sd: must lie in [0, 500] uAh/cm2/um",
+    ),
+    "a retention of nine": (
+        lambda facts: measure(facts, "retention", 9.0),
+        "facts.json, P002, retention: must lie in [0, 1.5], got 9",
+    ),
+    "no cycles": (
+        lambda facts: measure(facts, "cycles", 0.0),
+        "facts.json, P002, cycles: must be above 0 beside a retention",
+    ),
+    "no thickness": (
+        lambda facts: plan(facts, "thickness_um", 0),
+        "facts.json, P001, thickness_um: must lie in [0.005, 50] um, got 0",
+    ),
+    "a text for a number": (
+        lambda facts: plan(facts, "bias_v", "a"),
+        "facts.json, P001, bias_v: must be a number in [-300, 0] V, got 'a'",
+    ),
+    "an unknown level": (
+        lambda facts: plan(facts, "electrolyte", "Lipom"),
+        "facts.json, P001, electrolyte: must be one of",
+    ),
+    "a number for a level": (lambda facts: plan(facts, "electrolyte", 3), "P001, electrolyte: must be a text, got 3"),
+    "an unknown setting": (
+        lambda facts: plan(facts, "moon_phase", 3),
+        "facts.json, P001, moon_phase: is no setting of this campaign, got 3",
+    ),
+    "a setting taken out": (
+        lambda facts: of_kind(facts, "proposed")["recipe"].pop("thickness_um"),
+        "facts.json, P001, thickness_um: must be stated (in [",
+    ),
+    "an unknown outcome": (
+        lambda facts: of_kind(facts, "measured")["outcomes"].update(taste=3),
+        "facts.json, P001, taste: is no outcome of this campaign, got 3",
+    ),
+    "a column of the ledger's own": (
+        lambda facts: plan(facts, "run", "R1"),
+        "facts.json, P001, run: is a name the ledger's own table uses",
+    ),
+    "a class nobody knows": (
+        lambda facts: of_kind(facts, "measured").update(outcome_class="exploded"),
+        "payload.outcome_class: must be one of ok, shorted, delaminated, cracked, not_made, lab_error, got 'exploded'",
+    ),
+    "a cell that was not made and measured": (
+        lambda facts: of_kind(facts, "measured", "P002").update(outcome_class="not_made"),
+        "facts.json, P002, capacity: must be empty for a cell that was not made",
+    ),
+    "a further cell of no film": (
+        lambda facts: plan(facts, "replicate_of", "P009"),
+        "facts.json, P001, replicate_of: must name a cell of this campaign, got 'P009'",
+    ),
+    "a day that is none": (
+        lambda facts: plan(facts, "made_on", "31.12."),
+        "P001, made_on: must be a day, got '31.12.'",
+    ),
+    "a model that there is not": (
+        lambda facts: facts.append(
+            {**facts[0], "seq": len(facts) + 1, "kind": "retrained"}
+            | {"payload": {"chosen": "oracle", "configured": "gaussian_process"}}
+        ),
+        "chosen: must be one of gaussian_process",
+    ),
+    "no fact at all": (lambda facts: facts.clear(), "must hold at least the fact that the campaign was created"),
     "a number as author": (lambda facts: facts[1].update(author=7), "fact 2: author must be a text, got 7"),
 }
 
@@ -180,6 +274,57 @@ def test_an_export_that_was_altered_is_refused_and_nothing_is_made(lco: Campaign
         Campaign.from_export(tmp_path / "out", tmp_path / "again")
     assert sentence in str(refused.value)
     assert not (tmp_path / "again").exists()
+
+
+def test_all_that_cannot_be_true_is_told_at_once(lco: Campaign, tmp_path: Path) -> None:
+    lco.export(tmp_path / "out")
+    path = tmp_path / "out" / "facts.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("a retention of nine", "no thickness", "an unknown setting", "a text for a number"):
+        BAD[name][0](facts)
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(DataInvalid) as refused:
+        read_export(tmp_path / "out")
+    told = [(p.row, p.column) for p in refused.value.problems]
+    assert sorted(told) == [("P001", "bias_v"), ("P001", "moon_phase"), ("P001", "thickness_um"), ("P002", "retention")]
+
+
+def test_what_was_confirmed_or_is_only_unlikely_comes_back(lco: Campaign, tmp_path: Path) -> None:
+    """Cells off the grid and outside the bounds, doubts that were confirmed, withdrawn and failed ones."""
+    doubtful = propose(lco)
+    lco.record({"id": doubtful, "capacity": "70 +- 3", "retention": 1.2, "cycles": 7}, confirm=True)
+    far = propose(lco)
+    made = {"thickness_um": 9.37, "bias_v": -211.5, "anneal_temperature_c": 951, "made_on": "2020-01-31"}
+    lco.record({"id": far, **made, "capacity": "<= 3", "retention": ">= 0.9", "cycles": 300}, confirm=True)
+    other = propose(lco)
+    lco.record({"id": other, "anneal_kind": "none", "electrolyte": "liquid", "outcome_class": "cracked"}, confirm=True)
+    lco.correct(far, {"capacity": None, "outcome_class": "shorted"}, "looked at again")
+    lco.correct(other, {"bias_kind": "none"}, "was off", confirm=True)
+    film = {"replicate_of": doubtful, "cell": "2", "capacity": 61, "run": "R7", "sample": "S1"}
+    lco.record(film, confirm=True)
+    lco.discard_run("R7", "leak")
+    lco.veto(propose(lco), "no target")
+    lco.edit(propose(lco), {"thickness_um": 0.5})
+    lco.add({**RECIPE, "thickness_um": 30, "bias_v": -250}, "ours")
+    lco.export(tmp_path / "out")
+    with Campaign.from_export(tmp_path / "out", tmp_path / "again") as again:
+        assert digest(again) == digest(lco)
+
+
+def test_cells_of_an_earlier_campaign_file_come_back(tmp_path: Path) -> None:
+    """What a parameter, a level or an outcome was that the campaign file no longer has, nobody can tell from it."""
+    with make_plain(tmp_path / "one") as one:
+        one.add({"speed": 5, "moisture": "dry"})
+        one.record({"id": "C001", "gloss": 3})
+    path = tmp_path / "one" / "campaign.toml"
+    text = (
+        path.read_text(encoding="utf-8").replace('"dry"', '"damp"').replace("speed", "pace").replace("gloss", "shine")
+    )
+    path.write_text(text, encoding="utf-8")
+    with Campaign.open(tmp_path / "one") as one:
+        one.export(tmp_path / "out")
+        with Campaign.from_export(tmp_path / "out", tmp_path / "two") as two:
+            assert digest(two) == digest(one)
 
 
 def test_an_export_whose_campaign_file_is_no_text_is_refused(lco: Campaign, tmp_path: Path) -> None:

@@ -15,6 +15,15 @@ from pvdopt.ledger.facts import KINDS
 from pvdopt.ledger.payloads import find_deep_faults
 
 SERIES = {"cycle": [1.0, 2.0], "capacity": [60.0, 59.0], "unit": "uAh/cm2/um", "fade": None}
+FADE = dict.fromkeys(("ln_k", "beta", "amplitude", "var_ln_k", "var_beta", "covariance", "drift_sd", "n_cycles"), 0.5)
+ALTERNATIVE = {
+    "recipe": {"bias_v": -40.0, "anneal_temperature_c": None},
+    "predicted": {"capacity": 50.0},
+    "gain": 0.2,
+    "usable_chance": 0.9,
+    "meets": 1.0,
+    "why": "it would add 12 h, with the runs it opens",
+}
 STUDY = {"event": "study", "evaluator": "virtual_lab", "is_simulated": True, "budget": 40}
 
 
@@ -30,6 +39,10 @@ def change(part: str, old: Any, new: Any) -> dict[str, Any]:
     return {"part": part, "name": "capacity", "old": old, "new": new}
 
 
+def relabel(old: Any, new: Any, name: str = "outcome_class") -> dict[str, Any]:
+    return {"part": "label", "name": name, "old": old, "new": new}
+
+
 def predicted(**changes: Any) -> dict[str, Any]:
     return {"capacity": {"median": 55.0, "low": 40.0, "high": 62.0, "p": 0.8, **changes}}
 
@@ -40,6 +53,9 @@ SOUND = [
     fact(
         "proposed", recipe={"anneal_temperature_c": None, "is_masked": True}, predicted={}, advice={"sentence": "go on"}
     ),
+    fact("proposed", **{**proposal(), "alternatives": [ALTERNATIVE, {**ALTERNATIVE, "hours": 12.0}]}),
+    fact("edited", recipe={"bias_v": -40}, predicted=predicted(low=55.0, high=55.0)),
+    fact("measured", outcomes={}, outcome_class="ok"),
     fact("vetoed", why=""),
     fact("edited", recipe={"bias_v": -40}, predicted=predicted()),
     fact("added", "C001", recipe={"bias_v": -40}, remark=None),
@@ -48,13 +64,13 @@ SOUND = [
     fact("failed", outcome_class="cracked", stage=None, cause="a lift-off,\nseen twice"),
     fact(
         "corrected",
-        changes=[change("outcome", outcome(), None), change("label", None, "ok"), change("setting", 1, None)],
+        changes=[change("outcome", outcome(), None), change("setting", 1, None), relabel(None, "ok")],
     ),
     fact("run_discarded", None, run="R1", why="leak"),
     fact("retrained", None, chosen="forest", previous="gaussian_process", n_own={"capacity": 3}, skill=[{"crps": 0.3}]),
     fact("note", remark="thin"),
     fact("note", series=SERIES),
-    fact("note", series={**SERIES, "fade": {"k": 0.1, "beta": 1.0}}),
+    fact("note", series={**SERIES, "fade": FADE}),
     fact("note", None, **STUDY),
     fact("note", None, event="created", config="[campaign]\n", fingerprint="abc"),
 ]
@@ -112,7 +128,33 @@ BAD: list[tuple[Fact, str]] = [
     (fact("corrected", changes=[change("weather", 1, 2)]), "payload.changes.0"),
     (fact("corrected", changes=[change("outcome", None, "60")]), "payload.changes.0"),
     (fact("corrected", changes=[change("setting", None, outcome())]), "payload.changes.0"),
-    (fact("corrected", changes=[change("label", None, 3)]), "payload.changes.0"),
+    (fact("corrected", changes=[relabel(None, 3)]), "payload.changes.0"),
+    (fact("corrected", changes=[relabel(None, "ok", "weather")]), "payload.changes.0.label.name"),
+    (
+        fact("corrected", changes=[relabel(None, "exploded")]),
+        "must be one of ok, shorted, delaminated, cracked, not_made, lab_error, got 'exploded'",
+    ),
+    (fact("corrected", changes=[relabel("exploded", "ok")]), "got 'exploded'"),
+    (fact("failed", outcome_class="exploded"), "payload.outcome_class: must be one of ok, shorted"),
+    (fact("measured", outcomes={}, outcome_class="Ok"), "payload.outcome_class: must be one of ok, shorted"),
+    (fact("proposed", **{**proposal(), "alternatives": [1]}), "payload.alternatives.0"),
+    (
+        fact("proposed", **{**proposal(), "alternatives": [{**ALTERNATIVE, "predicted": {"capacity": {}}}]}),
+        "payload.alternatives.0.predicted.capacity",
+    ),
+    (
+        fact("proposed", **{**proposal(), "alternatives": [{"recipe": {"bias_v": 1}, "predicted": {}}]}),
+        "payload.alternatives.0.why: must be there",
+    ),
+    (
+        fact("proposed", recipe={"bias_v": 1}, predicted=predicted(median=70.0)),
+        "payload.predicted.capacity: must have its median between low and high, got low 40, median 70, high 62",
+    ),
+    (fact("proposed", **{**proposal(), "batch": "two"}), "payload.batch"),
+    (fact("note", series={**SERIES, "cycle": [2.0, 2.0]}), "payload.series: must have cycles that rise, each once"),
+    (fact("note", series={**SERIES, "capacity": [0.0, 1.0]}), "payload.series: must have capacities of 0 or more"),
+    (fact("note", series={**SERIES, "fade": {**FADE, "n_cycles": 0}}), "payload.series.fade.n_cycles"),
+    (fact("note", series={**SERIES, "fade": {**FADE, "ln_k": 1e9}}), "payload.series.fade.ln_k"),
     (fact("corrected", changes=[{"part": "label", "name": "run", "old": None}]), "changes.0.label.new: must be there"),
     (fact("run_discarded", None, run=3), "payload.run"),
     (fact("retrained", None), "payload.chosen: must be there"),
@@ -122,7 +164,7 @@ BAD: list[tuple[Fact, str]] = [
         "payload.series: must have a capacity for each cycle, got {'cycle'",
     ),
     (fact("note", series={**SERIES, "capacity": [1.0, None]}), "payload.series.capacity"),
-    (fact("note", series={**SERIES, "fade": {"k": None}}), "payload.series.fade"),
+    (fact("note", series={**SERIES, "fade": {**FADE, "beta": None}}), "payload.series.fade"),
     (fact("note", None, **{**STUDY, "evaluator": None}), "payload: must name the evaluator of a study"),
     (fact("note", None, **{**STUDY, "is_simulated": None}), "payload: must name the evaluator of a study"),
     (fact("note", None, **{**STUDY, "budget": 2.5}), "payload.budget"),

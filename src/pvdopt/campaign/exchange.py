@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdopt.campaign.data_dictionary import DERIVED, describe_columns, describe_package
+from pvdopt.campaign.fact_checks import find_false_facts
 from pvdopt.campaign.folder import CONFIG_FILE, named_files
+from pvdopt.config import load_config
 from pvdopt.config.reading import read_config_text
 from pvdopt.errors import DataInvalid, Problem, PvdoptError, what_the_system_says
 from pvdopt.input_files import MAX_FACTS, read_file
@@ -224,9 +226,9 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
     Raises
     ------
     DataInvalid
-        With everything that is wrong: no export, or facts that are none.
+        With everything that is wrong: no export, facts that are none, or cells that cannot be.
     ConfigInvalid
-        If its campaign file cannot be read.
+        If its campaign file cannot be read or used.
     PvdoptError
         If the system refuses.
     """
@@ -235,6 +237,15 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
     if missing:
         must = f"must be an export of a campaign, which holds {' and '.join(missing)}"
         raise DataInvalid(Problem(must, todo="Write one with `pvdopt export`", file=str(folder)))
+    facts = _read_facts(place)
+    problems = find_false_facts(facts, load_config(folder / CONFIG_FILE), str(place))
+    if problems:
+        raise DataInvalid(problems)
+    return read_config_text(folder / CONFIG_FILE), facts
+
+
+def _read_facts(place: Path) -> list[Fact]:
+    """Return facts, each of which has its form; what they mean is not looked at."""
     try:
         told = json.loads(read_file(place, MAX_FACTS).decode("utf-8-sig"), parse_constant=_refuse_constant)
     except OSError as error:
@@ -243,6 +254,9 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
         raise DataInvalid(Problem(f"must be JSON ({error})", file=str(place))) from error
     if not isinstance(told, list):
         raise DataInvalid(Problem("must be a list of facts", file=str(place)))
+    if not told:
+        must = "must hold at least the fact that the campaign was created"
+        raise DataInvalid(Problem(must, todo="Write it anew with `pvdopt export`", file=str(place)))
     facts, problems = [], []
     for number, raw in enumerate(told, start=1):
         row = f"fact {number}"
@@ -255,7 +269,7 @@ def read_export(folder: Path) -> tuple[str, list[Fact]]:
         facts.append(fact)
     if problems:
         raise DataInvalid(problems)
-    return read_config_text(folder / CONFIG_FILE), facts
+    return facts
 
 
 def _find_faults(fact: Fact, number: int) -> list[str]:

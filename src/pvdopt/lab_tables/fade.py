@@ -70,7 +70,9 @@ class Fade:
         variance = self.var_ln_k + reach**2 * self.var_beta + 2.0 * reach * self.covariance
         sd = math.sqrt(max(0.0, variance) + beyond**2)
         z = NormalDist().inv_cdf(0.5 + p / 2.0)
-        mid, low, high = (min(1.0, self.amplitude * math.exp(-math.exp(v))) for v in (y, y + z * sd, y - z * sd))
+        mid, low, high = (
+            min(1.0, self.amplitude * math.exp(-math.exp(min(v, 700.0)))) for v in (y, y + z * sd, y - z * sd)
+        )
         return mid, low, high
 
     def sd_at(self, cycles: float) -> float:

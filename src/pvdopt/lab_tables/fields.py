@@ -166,7 +166,7 @@ def read_setting(
     is_stated = found.sd is not None and not (manner is not None and manner.said and _is_converted(manner, raw))
     if found.qualifier not in ("=", "~") or (is_stated and declared.name not in ERRORS):
         raise DataInvalid(Problem("a setting must be one number", str(raw), "Write the nearest value"))
-    _check_limits(declared.column, found.value)
+    check_limits(declared.column, found.value)
     return found.value, found.sd if is_stated else None
 
 
@@ -227,7 +227,6 @@ def read_parts(
             column = f"{declared.name}_{stray}"
             raise DataInvalid(Problem(f"must stand beside a {declared.name}", parts[stray][0], column=column))
         return None
-    _check_limits(declared.column, found.value)
     qualifier, sd = found.qualifier, found.sd
     if "qualifier" in parts:
         stated = str(parts["qualifier"][0]).strip()
@@ -238,9 +237,28 @@ def read_parts(
     if "sd" in parts:
         sd = _read_sd(declared, parts, manner)
     try:
-        return Outcome(found.value, qualifier, sd)
+        outcome = Outcome(found.value, qualifier, sd)
     except ValueError as error:
         raise DataInvalid(Problem(str(error))) from error
+    check_outcome(declared, outcome)
+    return outcome
+
+
+def check_outcome(declared: Field, outcome: Outcome) -> None:
+    """Raise if an outcome or its deviation lies outside what can be true.
+
+    Raises
+    ------
+    DataInvalid
+    """
+    check_limits(declared.column, outcome.value)
+    if outcome.sd is None:
+        return
+    name = f"{declared.name}_sd"
+    try:
+        check_limits(vocabulary().get(name), outcome.sd)
+    except DataInvalid as error:
+        raise DataInvalid([replace(p, column=name) for p in error.problems]) from error
 
 
 def _read_sd(declared: Field, parts: Mapping[Part, tuple[object, str | None]], manner: Manner | None) -> float | None:
@@ -254,7 +272,6 @@ def _read_sd(declared: Field, parts: Mapping[Part, tuple[object, str | None]], m
         if _states_unit(declared, parts["value"][0]) and not _states_unit(declared, raw):
             # 93 % with a deviation of 2 beside it: 2 % or 2?
             raise DataInvalid(Problem("must state its unit, as its value does", raw))
-        _check_limits(vocabulary().get(name), found.value)
     except DataInvalid as error:
         raise DataInvalid([replace(p, column=name) for p in error.problems]) from error
     return found.value
@@ -271,7 +288,13 @@ def _states_unit(declared: Field, raw: object) -> bool:
     return True
 
 
-def _check_limits(column: Column | None, value: float) -> None:
+def check_limits(column: Column | None, value: float) -> None:
+    """Raise if a number lies outside what can be true of a column of the vocabulary; any other may be anything.
+
+    Raises
+    ------
+    DataInvalid
+    """
     must = fault_of(column, value) if column is not None else None
     if column is None or must is None:
         return

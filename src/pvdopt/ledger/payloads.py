@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from pvdopt.ledger.facts import Fact
+from pvdopt.ledger.facts import OUTCOME_CLASSES, Fact
 from pvdopt.ledger.values import Outcome, is_printable, to_plain, to_scalar
 
 #: Texts that can be shown anywhere; see :func:`pvdopt.ledger.values.is_printable`. Lone surrogates pydantic refuses.
@@ -25,7 +26,18 @@ Scalar = Annotated[Any, AfterValidator(to_scalar)]
 Plain = Annotated[Any, AfterValidator(to_plain)]
 Settings = dict[Text, Scalar]
 Measured = Annotated[Any, AfterValidator(Outcome.parse)]
+#: Figures of a fade lie within some units of their priors; far beyond, its law overflows.
+Fitted = Annotated[float, Field(ge=-1e3, le=1e3)]
 Maybe = Annotated[Any, AfterValidator(lambda raw: raw if raw is None else Outcome.parse(raw))]
+
+
+def _require_class(word: str) -> str:
+    if word not in OUTCOME_CLASSES:
+        raise ValueError(f"must be one of {', '.join(OUTCOME_CLASSES)}, got {word!r}")
+    return word
+
+
+OutcomeClass = Annotated[str, AfterValidator(_require_class)]
 
 
 class _Said(BaseModel):
@@ -41,6 +53,13 @@ class _Predicted(_Said):
     high: Finite
     p: Probability
 
+    @model_validator(mode="after")
+    def _is_an_interval(self) -> _Predicted:
+        if not self.low <= self.median <= self.high:
+            ends = f"low {self.low:g}, median {self.median:g}, high {self.high:g}"
+            raise ValueError(f"must have its median between low and high, got {ends}")
+        return self
+
 
 class _Standing(_Said):
     ratio: Finite
@@ -52,6 +71,16 @@ class _Standing(_Said):
 class _Advice(_Said):
     sentence: Text
     n_own: int | None = None
+
+
+class _Alternative(_Said):
+    recipe: Annotated[Settings, Field(min_length=1)]
+    predicted: dict[Text, Finite]
+    why: Text
+    gain: Finite | None = None
+    usable_chance: Share | None = None
+    meets: Share | None = None
+    hours: Finite | None = None
 
 
 class _Recipe(_Said):
@@ -67,13 +96,13 @@ class _Proposed(_Recipe):
     run: Text | None = None
     sample: Text | None = None
     usable_chance: Share | None = None
-    batch: Scalar = None
+    batch: int | None = None
     hours: Finite | None = None
     runs: dict[Text, Text | None] | None = None
     reference: dict[Text, Finite] | None = None
     lab: dict[Text, _Standing] | None = None
     advice: _Advice | None = None
-    alternatives: list[Plain] | None = None
+    alternatives: list[_Alternative] | None = None
 
 
 class _Why(_Said):
@@ -81,7 +110,7 @@ class _Why(_Said):
 
 
 class _Labels(_Said):
-    outcome_class: Text | None = None
+    outcome_class: OutcomeClass | None = None
     stage: Text | None = None
     cause: Text | None = None
     run: Text | None = None
@@ -97,7 +126,7 @@ class _Measured(_Labels):
 
 
 class _Failed(_Labels):
-    outcome_class: Text
+    outcome_class: OutcomeClass
 
 
 class _OutcomeChange(_Said):
@@ -116,9 +145,16 @@ class _SettingChange(_Said):
 
 class _LabelChange(_Said):
     part: Literal["label"]
-    name: Text
+    name: Literal["outcome_class", "stage", "cause", "run", "sample"]
     old: Text | None
     new: Text | None
+
+    @model_validator(mode="after")
+    def _names_a_class(self) -> _LabelChange:
+        for word in (self.old, self.new):
+            if self.name == "outcome_class" and word is not None:
+                _require_class(word)
+        return self
 
 
 _Change = Annotated[_OutcomeChange | _SettingChange | _LabelChange, Field(discriminator="part")]
@@ -141,16 +177,31 @@ class _Retrained(_Why):
     lab: dict[Text, _Standing] | None = None
 
 
+class _Fade(_Said):
+    ln_k: Fitted
+    beta: Fitted
+    amplitude: Fitted
+    var_ln_k: Fitted
+    var_beta: Fitted
+    covariance: Fitted
+    drift_sd: Fitted
+    n_cycles: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class _Series(_Said):
     cycle: list[Finite]
     capacity: list[Finite]
     unit: Text | None = None
-    fade: dict[Text, Finite] | None = None
+    fade: _Fade | None = None
 
     @model_validator(mode="after")
     def _has_a_capacity_a_cycle(self) -> _Series:
         if len(self.cycle) != len(self.capacity):
             raise ValueError("must have a capacity for each cycle")
+        if any(later <= earlier for earlier, later in pairwise(self.cycle)):
+            raise ValueError("must have cycles that rise, each once")
+        if min(self.capacity, default=0.0) < 0 or (self.capacity and self.capacity[0] == 0):
+            raise ValueError("must have capacities of 0 or more, the first above 0")
         return self
 
 
