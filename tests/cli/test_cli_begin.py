@@ -115,6 +115,21 @@ def test_an_export_goes_on_under_another_name(run: Any) -> None:
     assert before == after != ""
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_export_that_somebody_edited_is_refused(run: Any, more: tuple[str, ...]) -> None:
+    run("init", "mine", *TOLD)
+    with Campaign.open(FOLDER) as campaign:
+        campaign.add({"substrate": "mica", "bias_kind": "none", "anneal_kind": "none", "thickness_um": 1.0})
+    run("export", FOLDER, "out")
+    facts = Path("out", "facts.json")
+    text = facts.read_text(encoding="utf-8")
+    facts.write_text(text.replace('"thickness_um": 1.0', '"thickness_um": 0'), encoding="utf-8")
+    done = run("init", "other", "--from-export", "out", *more)
+    assert done.code == 3
+    assert "facts.json, C001, thickness_um: must lie in [0.005, 50] um, got 0. Correct or remove it." in done.err
+    assert not Path("studies", "other").exists()
+
+
 def test_nothing_is_written_where_that_is_asked_for(run: Any) -> None:
     """Every command that writes can say what it would do."""
     printed = run("init", "mine", *TOLD, "--dry-run")

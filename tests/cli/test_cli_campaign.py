@@ -143,6 +143,25 @@ def test_three_rounds(run: Any, tmp_path: Path) -> None:
     assert run("best").code == run("pareto").code == run("status").code == 0
 
 
+def test_a_check_tells_of_cells_that_nobody_could_record(begun: Any) -> None:
+    """As a program that writes past `record` may leave them; the ledger can be copied all the same."""
+    with Ledger.open(Path(FOLDER) / "ledger.sqlite") as ledger:
+        ledger.record(
+            [{"id": "C001", "outcomes": {"retention": 9, "cycles": 100}}, {"id": "C002", "executed": {"a": 1}}]
+        )
+    checked = begun("ledger", "check", "--json")
+    assert checked.code == 3
+    found = json.loads(checked.out)
+    assert [(p["row"], p["column"], p["must"]) for p in found["problems"]] == [
+        ("C001", "retention", "must lie in [0, 1.5]"),
+        ("C002", "a", "is no setting of this campaign"),
+    ]
+    assert begun("ledger", "check").out.count("ledger.sqlite, C00") == 2
+    assert begun("ledger", "backup", "copy.sqlite").code == begun("ledger", "restore", "copy.sqlite").code == 0
+    Path(FOLDER, "campaign.toml").write_text("[campaign\n", encoding="utf-8")
+    assert begun("ledger", "check").code == 0
+
+
 def test_a_ledger_is_checked_copied_and_put_back(begun: Any) -> None:
     checked = begun("ledger", "check", "--digest")
     assert (checked.code, checked.out.strip()) == (0, digest())

@@ -238,6 +238,10 @@ BAD = {
             "Check units and thickness."
         ],
     ),
+    "a deviation beyond all measure": (
+        "id,capacity\nP001,57 +- 1e200\n",
+        ["row 2, capacity_sd: must lie in [0, 500] uAh/cm2/um, got 1e+200. Correct or remove it."],
+    ),
     "cycles beside a retention that cannot be read": (
         "id,retention,cycles\nP001,much,50\n",
         [
@@ -491,6 +495,17 @@ def test_how_well_a_thickness_is_known_counts_where_a_capacity_follows_from_it(c
     assert stated.sd is None
     # 2 % of reading and 0.08 / 2.04 of the thickness.
     assert (known.value, known.sd) == (pytest.approx(50.0), pytest.approx(50.0 * math.hypot(0.02, 0.08 / 2.04)))
+
+
+def test_a_thickness_that_comes_late_does_not_belie_what_is_recorded(campaign: Campaign) -> None:
+    """P001 is planned with 1 um: 60 uAh/cm2 can be true of it, and not of a film of 0.1 um."""
+    campaign.record({"id": "P001", "areal_capacity": 60})
+    before = digest(campaign)
+    must = r"P001, areal_capacity: must not exceed 1\.3 x theory \(13\.84 uAh/cm2 for LiCoO2\), got 60\.0"
+    with pytest.raises(DataInvalid, match=must):
+        campaign.record({"id": "P001", "thickness_um": 0.1}, confirm=True)
+    assert digest(campaign) == before
+    campaign.record({"id": "P001", "thickness_um": 0.9})
 
 
 def test_what_happens_at_the_temperature_of_a_film_is_said_once(campaign: Campaign) -> None:

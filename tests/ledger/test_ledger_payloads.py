@@ -150,7 +150,6 @@ BAD: list[tuple[Fact, str]] = [
         fact("proposed", recipe={"bias_v": 1}, predicted=predicted(median=70.0)),
         "payload.predicted.capacity: must have its median between low and high, got low 40, median 70, high 62",
     ),
-    (fact("proposed", **{**proposal(), "batch": "two"}), "payload.batch"),
     (fact("note", series={**SERIES, "cycle": [2.0, 2.0]}), "payload.series: must have cycles that rise, each once"),
     (fact("note", series={**SERIES, "capacity": [0.0, 1.0]}), "payload.series: must have capacities of 0 or more"),
     (fact("note", series={**SERIES, "fade": {**FADE, "n_cycles": 0}}), "payload.series.fade.n_cycles"),

@@ -219,7 +219,9 @@ def suggest(beliefs: Beliefs, own: OwnCells, wanted: Wanted, ledger: Ledger | No
         ledger = None
     lab = beliefs.lab_standing() if beliefs.evidence is not None and len(beliefs.observed) else {}
     if ledger is not None:
-        batch = 1 + max((int(c.proposal.get("batch") or 0) for c in state.cells.values()), default=0)
+        # A program of the laboratory's own may name its batches otherwise.
+        told = [c.proposal.get("batch") for c in state.cells.values()]
+        batch = 1 + max((b for b in told if isinstance(b, int)), default=0)
         same = {"fingerprint": fingerprint, "batch": batch, "seed": beliefs.seed, "sampler": wanted.sampler}
         if reference is None and "reference" in frame.attrs:
             same["reference"] = frame.attrs["reference"]

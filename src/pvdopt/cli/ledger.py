@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pvdopt.campaign.folder import find_ledger
+from pvdopt.campaign.folder import CONFIG_FILE, find_ledger
 from pvdopt.cli import output
 from pvdopt.cli.arguments import AsJson, DryRun, Folder, Words, find_folder, take_folder, with_usage
-from pvdopt.errors import DataInvalid
+from pvdopt.errors import DataInvalid, Problem, PvdoptError
+
+if TYPE_CHECKING:
+    from pvdopt.ledger import Ledger
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -28,12 +31,14 @@ def check(
 ) -> None:
     """Check that the ledger is whole.
 
-    No gap, nothing about unknown cells, no fact changed, added or taken away by other means; exit code 3 if not so.
+    No gap, nothing about unknown cells, no fact changed, added or taken away by other means, no cell that `record`
+    would refuse; exit code 3 if not so.
     """
     from pvdopt.ledger import Ledger
 
     with Ledger.open(ledger_at(folder)) as ledger:
-        problems = ledger.check()
+        # What the cells are is asked only where it can be read what they are.
+        problems = ledger.check() or _find_false(find_folder(folder), ledger)
         n_facts = 0 if problems else ledger.n_facts()
         found = ledger.digest() if digest and not problems else None
     if as_json:
@@ -45,6 +50,19 @@ def check(
     if problems:
         raise typer.Exit(DataInvalid.exit_code)
     output.say(f"{ledger.name}: {output.count(n_facts, 'fact')}, whole")
+
+
+def _find_false(folder: Path, ledger: Ledger) -> list[Problem]:
+    """Return what cannot be true of the cells, where there is a campaign file to hold them against."""
+    from pvdopt.campaign.fact_checks import find_false_facts
+    from pvdopt.config import load_config
+
+    try:
+        config = load_config(folder / CONFIG_FILE)
+    except PvdoptError:
+        # What is wrong with the file is the business of `pvdopt config check`; the ledger is whole without it.
+        return []
+    return find_false_facts(ledger.facts(), config, ledger.name)
 
 
 @group.command("backup", cls=with_usage(COPY))

@@ -303,7 +303,8 @@ def check_limits(column: Column | None, value: float) -> None:
         todo = f"Write {value / 100:.12g} or {value:.12g} %"
     elif column.name in ("capacity", "areal_capacity") and value == 0:
         todo = "A cell without capacity is recorded by its outcome_class, such as shorted"
-    raise DataInvalid(Problem(must, int(value) if value.is_integer() else value, todo))
+    is_short = value.is_integer() and abs(value) < 1e15
+    raise DataInvalid(Problem(must, int(value) if is_short else value, todo))
 
 
 def read_word(declared: Field, raw: object) -> str:

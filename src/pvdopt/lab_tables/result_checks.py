@@ -161,6 +161,7 @@ def check_row(row: ReadRow, door: Door, first: ReadRow | None = None, unread: Co
         *check_result(settings, outcomes, known, door, {*unread, *(p.column for p in row.problems if p.column)}),
         *check_class(stated, outcomes, known),
     ]
+    found += [p for p in _find_belied(settings, before, known, door) if p not in found]
     problems = (*row.problems, *(replace(p, **row.place) for p in found))
     record = _record(row, "" if cell is None else cell.id, meant.executed, outcomes, meant.recipe)
     if row.id is None and row.replicate_of is not None:
@@ -170,6 +171,16 @@ def check_row(row: ReadRow, door: Door, first: ReadRow | None = None, unread: Co
     cautions = [text for name, text in find_cautions(settings) if is_new or settings[name] != before.get(name)]
     said = (*row.said, *(f"{record.id}, {text}".removeprefix(", ") for text in cautions))
     return CheckedRow(record, meant.recipe, problems, said)
+
+
+def _find_belied(
+    settings: Mapping[str, Any], before: Mapping[str, Any], known: Mapping[str, Outcome], door: Door
+) -> list[Problem]:
+    """Return what recorded results cannot be, now that it is told how the cell was made: a thickness that came late."""
+    if settings == before or not known:
+        return []
+    possible = check_result(before, known, {}, door)
+    return [p for p in check_result(settings, known, {}, door) if p.grade == "error" and p not in possible]
 
 
 def _film_labels(row: ReadRow, cell: CellState, first: ReadRow | None) -> dict[str, Any]:

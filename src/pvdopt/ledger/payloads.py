@@ -96,7 +96,7 @@ class _Proposed(_Recipe):
     run: Text | None = None
     sample: Text | None = None
     usable_chance: Share | None = None
-    batch: int | None = None
+    batch: Scalar = None
     hours: Finite | None = None
     runs: dict[Text, Text | None] | None = None
     reference: dict[Text, Finite] | None = None
