@@ -26,6 +26,7 @@ from pvdopt.errors import (
     UsageError,
 )
 from pvdopt.evaluators import Evaluator, ReplyInvalid, Request
+from pvdopt.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +57,10 @@ class LoopReport:
     Attributes
     ----------
     evaluations, done_now, failed : int
-        Cells with results in all, those of this call, and those of this call without usable figures. What a mishap
-        spoilt is none of these.
+        Cells with results in all, those of this call, and those of all without usable figures. What a mishap spoilt is
+        none of these.
+    failed_cells : list of str
+        Which those without usable figures are.
     lab_errors : int
         Cells in all that a mishap spoilt.
     resumed : int
@@ -87,6 +90,7 @@ class LoopReport:
     why: str = ""
     best: list[BestCell] = field(default_factory=list)
     curve: list[Progressed] = field(default_factory=list)
+    failed_cells: list[str] = field(default_factory=list)
 
 
 class ClosedLoop:
@@ -183,7 +187,7 @@ class ClosedLoop:
         own = self.campaign.begin_study(self.evaluator.name, self.evaluator.is_simulated, self.budget, self.hours)
         left_over = set(own.state.pending())
         queue = list(own.state.pending())
-        done_now, failed, resumed, in_a_row = 0, 0, 0, 0
+        done_now, resumed, in_a_row = 0, 0, 0
         stopped: Stopped | None = None
         notes: list[str] = []
         while stopped is None:
@@ -198,14 +202,13 @@ class ClosedLoop:
             own = self.campaign.own_cells()
             done_now += cell.outcome_class != "lab_error"
             resumed += cell.id in left_over and cell.outcome_class != "lab_error"
-            failed += cell.outcome_class not in ("ok", "lab_error")
             in_a_row = in_a_row + 1 if cell.outcome_class == "lab_error" else 0
             if self._progress is not None:
                 self._progress(self.count_done(own), self.budget or 0, cell.id)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
                 notes.append(say_failures(cell))
-        return self._report(own, stopped, done_now, failed, resumed, notes)
+        return self._report(own, stopped, done_now, resumed, notes)
 
     def _propose(self, own: OwnCells, n_done: int, queue: list[str], notes: list[str]) -> Stopped | None:
         """Put the next proposals into the queue; return why there are none."""
@@ -237,14 +240,15 @@ class ClosedLoop:
         """Return how many cells are evaluated; one that a mishap spoilt says nothing and does not count."""
         return sum(c.status in DONE and c.outcome_class != "lab_error" for c in own.state.cells.values())
 
-    def _report(
-        self, own: OwnCells, stopped: Stopped, done_now: int, failed: int, resumed: int, notes: list[str]
-    ) -> LoopReport:
-        errors = sum(c.outcome_class == "lab_error" for c in own.state.cells.values())
+    def _report(self, own: OwnCells, stopped: Stopped, done_now: int, resumed: int, notes: list[str]) -> LoopReport:
+        cells = own.state.cells.values()
+        errors = sum(c.outcome_class == "lab_error" for c in cells)
+        failed = [c.id for c in cells if c.status == "failed" and c.outcome_class != "lab_error"]
         return LoopReport(
             evaluations=self.count_done(own),
             done_now=done_now,
-            failed=failed,
+            failed=len(failed),
+            failed_cells=failed,
             resumed=resumed,
             stopped=stopped,
             front=self.campaign.pareto(believed=False),
@@ -257,7 +261,7 @@ class ClosedLoop:
         )
 
     def _say_why(self, stopped: Stopped) -> str:
-        amount = f"{self.budget} evaluations" if self.budget is not None else f"{self.hours or 0.0:g} h"
+        amount = count(self.budget, "evaluation") if self.budget is not None else f"{self.hours or 0.0:g} h"
         if self.budget is not None and self.hours is not None:
             amount += f" or {self.hours:g} h"
         return {

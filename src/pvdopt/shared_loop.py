@@ -60,7 +60,7 @@ class SharedLoop(ClosedLoop):
             As in :meth:`ClosedLoop.run`.
         """
         ledger, own = self._begin()
-        done_now, failed, in_a_row = 0, 0, 0
+        done_now, in_a_row = 0, 0
         notes: list[str] = []
         stopped: Stopped | None = None
         while stopped is None:
@@ -81,14 +81,13 @@ class SharedLoop(ClosedLoop):
                 )
                 continue
             done_now += cell.outcome_class != "lab_error"
-            failed += cell.outcome_class not in ("ok", "lab_error")
             in_a_row = in_a_row + 1 if cell.outcome_class == "lab_error" else 0
             if self._progress is not None:
                 self._progress(self.count_done(self.campaign.own_cells()), self.budget or 0, mine)
             if in_a_row == N_FAILURES:
                 stopped = "evaluator_fails"
                 notes.append(say_failures(cell))
-        return self._report(own, stopped, done_now, failed, 0, notes)
+        return self._report(own, stopped, done_now, 0, notes)
 
     def _begin(self) -> tuple[Ledger, OwnCells]:
         """Note the study, as every worker does; the first to come does it for all."""

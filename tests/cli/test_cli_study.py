@@ -82,6 +82,19 @@ def test_a_mishap_is_counted_beside_the_evaluations(run: Any, rig: str, tmp_path
     assert "2 evaluations in all, 2 of them now; 1 lab error beside them; 0 failed cells" in done.err
 
 
+def test_a_study_taken_up_again_counts_failed_cells_as_status_does(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "rig.py").write_text("""print('{"outcome_class": "cracked"}')""")
+    with make_plain(tmp_path / "plain") as campaign:
+        campaign.add({"speed": 5, "moisture": "dry"})
+    words = ("study", "run", "plain", "--budget", 1, "--command", f'"{Path(sys.executable).as_posix()}" rig.py')
+    for now in (1, 0):
+        told = run(*words).err
+        assert f"1 evaluation in all, {now} of them now" in told
+        assert "; 1 failed cell in all (C001); 0 recipes on the front" in told
+        assert "Stopped: the budget of 1 evaluation is spent." in told
+    assert "1 failed" in run("status", "plain").out
+
+
 def test_a_reply_that_cannot_stand_ends_with_what_the_hours_were_good_for(run: Any, rig: str, tmp_path: Path) -> None:
     assert run("study", "run", "rig", "--budget", 1, "--command", rig).code == 0
     (tmp_path / "rig.py").write_text("print('ready.')")

@@ -32,6 +32,8 @@ LEASE_S = 120.0
 PATIENCE_S = 600.0
 #: Steps of the curve that are printed.
 N_STEPS = 6
+#: Failed cells that are named.
+N_NAMED = 5
 
 
 @group.command("run")
@@ -126,7 +128,9 @@ def run(
         if dry_run:
             campaign.read_asked(held, sampler)
             waiting = output.count(len(campaign.status().pending), "cell")
-            until = " or ".join([*([f"{cells} evaluations"] if cells else []), *([f"{hours:g} h"] if hours else [])])
+            until = " or ".join(
+                [*([output.count(cells, "evaluation")] if cells else []), *([f"{hours:g} h"] if hours else [])]
+            )
             output.say(
                 f"{campaign.name} would be evaluated by {evaluator.name}, {batch} at a time, up to "
                 f"{until or 'the advice to stop'}; {waiting} wait already. Nothing was written."
@@ -305,9 +309,12 @@ def _say_how_it_ended(report: LoopReport) -> None:
     resumed = f", {report.resumed} of these left over from before" if report.resumed else ""
     errors = f"; {output.count(report.lab_errors, 'lab error')} beside them" if report.lab_errors else ""
     hours = "" if report.hours is None else f"; {output.show(report.hours, digits=4)} h of runs and cells"
+    failed, more = output.count(report.failed, "failed cell"), report.failed - N_NAMED
+    if report.failed:
+        failed += f" in all ({', '.join(report.failed_cells[:N_NAMED])}{f' and {more} more' if more > 0 else ''})"
     output.say(
         f"{output.count(report.evaluations, 'evaluation')} in all, {report.done_now} of them now{resumed}{errors}; "
-        f"{output.count(report.failed, 'failed cell')}; {output.count(len(report.front), 'recipe')} on the front{hours}"
+        f"{failed}; {output.count(len(report.front), 'recipe')} on the front{hours}"
     )
     output.say(f"Stopped: {report.why}.")
     output.say_notes(report.notes)
