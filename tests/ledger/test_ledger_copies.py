@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ledger_recipes import proposal
 
-from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, PvdoptError
-from pvdopt.ledger import Ledger
+from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
+from pvdopt.ledger import Ledger, copies, engine, tables
 from pvdopt.ledger.copies import back_up, campaign_of, check_copy, check_restore, require_copy, restore
+
+RELEASED = Path(__file__).with_name("released")
 
 
 def lose_a_fact(path: Path) -> None:
@@ -83,6 +87,135 @@ def test_nothing_is_restored_while_somebody_writes(planned: Ledger, path: Path, 
     assert not list(tmp_path.glob("*former*"))
 
 
+def _zero_an_index(path: Path) -> None:
+    """Damage what no look at the facts would notice."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name LIKE '%autoindex_leases%'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(100))
+
+
+def _drop(table: str) -> Callable[[Path], None]:
+    def drop(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"DROP TABLE {table}")
+
+    return drop
+
+
+def _take_out_its_name(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM meta WHERE key = 'campaign'")
+
+
+def _spoil_its_schema(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE facts", b"CREATE TABL\x80 facts"))
+
+
+NO_LEDGER_ANY_MORE: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: path.write_text("the former"),
+    "a damaged page": _zero_an_index,
+    "no facts": _drop("facts"),
+    "no name": _take_out_its_name,
+    "a schema that is no text": _spoil_its_schema,
+}
+
+
+@pytest.mark.parametrize("what", NO_LEDGER_ANY_MORE)
+def test_what_is_no_ledger_any_more_is_renamed_as_it_is(planned: Ledger, path: Path, tmp_path: Path, what: str) -> None:
+    back_up(path, tmp_path / "copy.db")
+    digest = planned.digest()
+    planned.close()
+    NO_LEDGER_ANY_MORE[what](path)
+    before = path.read_bytes()
+    former = restore(tmp_path / "copy.db", path)
+    assert former is not None
+    assert Path(former).read_bytes() == before
+    with Ledger.open(path) as ledger:
+        assert ledger.digest() == digest
+        assert ledger.check() == []
+    assert not list(tmp_path.glob("*.restoring"))
+
+
+def test_a_ledger_of_an_older_schema_takes_a_copy(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    shutil.copyfile(RELEASED / "schema_1.sqlite", tmp_path / "old.db")
+    back_up(path, tmp_path / "copy.db")
+    former = restore(tmp_path / "copy.db", tmp_path / "old.db")
+    assert former is not None
+    with Ledger.open(tmp_path / "old.db") as ledger, Ledger.open(former) as kept:
+        assert ledger.digest() == planned.digest()
+        assert ledger.check() == kept.check() == []
+        assert kept.n_facts() == 18
+
+
+def test_a_ledger_of_a_newer_schema_is_left_alone(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "copy.db")
+    planned.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    before = path.read_bytes()
+    with pytest.raises(LedgerTooNew):
+        restore(tmp_path / "copy.db", path)
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*former*"))
+
+
+def test_where_the_copy_cannot_be_put_in_nothing_changes(
+    planned: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    back_up(path, tmp_path / "copy.db")
+    planned.add_note({})
+    before = planned.digest()
+    monkeypatch.setattr(tables, "copy_rows", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        restore(tmp_path / "copy.db", path)
+    assert planned.digest() == before
+    assert planned.check() == []
+    assert not list(tmp_path.glob("*former*"))
+
+
+def test_a_file_that_somebody_keeps_to_himself_is_busy(
+    planned: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(path, tmp_path / "copy.db")
+    planned.close()
+    monkeypatch.setattr(copies, "WAIT_S", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LedgerBusy, match=r"ledger\.db: somebody else is writing to it"):
+            restore(tmp_path / "copy.db", path)
+        database.execute("ROLLBACK")
+    assert not list(tmp_path.glob("*former*"))
+
+
+def test_a_lock_that_comes_between_looking_and_copying_ends_it(
+    planned: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned.close()
+    really = engine.connect_file
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+
+        def connect(place: Path, wait_s: float, mode: str) -> sqlite3.Connection:
+            made = really(place, 0.1, mode)
+            database.execute("BEGIN EXCLUSIVE")
+            return made
+
+        monkeypatch.setattr(engine, "connect_file", connect)
+        with pytest.raises(LedgerBusy, match="Nothing was copied"):
+            copies.copy_file(path, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy*"))
+
+
 def test_a_copy_of_another_campaign_is_refused(planned: Ledger, path: Path, tmp_path: Path) -> None:
     Ledger.create(tmp_path / "other.db", "other").close()
     before = planned.digest()
@@ -144,8 +277,9 @@ def test_only_a_file_is_a_copy_to_go_back_to(planned: Ledger, path: Path, tmp_pa
     for place in (tmp_path / "nowhere.db", tmp_path):
         with pytest.raises(DataInvalid, match=r"there is no such file\. Name a copy that `pvdopt ledger backup` wrote"):
             require_copy(place)
-        with pytest.raises(DataInvalid, match=r"there is no such file\. Name a copy that `pvdopt ledger backup` wrote"):
-            restore(place, path)
+        for refused in (restore, check_restore):
+            with pytest.raises(DataInvalid, match=r"there is no such file\. Name a copy that `pvdopt ledger backup`"):
+                refused(place, path)
     back_up(path, tmp_path / "copy.db")
     require_copy(tmp_path / "copy.db")
 

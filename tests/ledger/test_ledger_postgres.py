@@ -18,7 +18,7 @@ from ledger_recipes import proposal
 
 from postgres_server import Server
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
-from pvdopt.ledger import Ledger, engine, migrations
+from pvdopt.ledger import Ledger, copies, engine, migrations
 from pvdopt.ledger.copies import back_up, restore
 from pvdopt.ledger.facts import format_time
 
@@ -90,6 +90,27 @@ def test_who_has_it_open_notices_that_a_copy_was_put_back(shared: Ledger, place:
     assert len(shared.state().cells) == n_cells - 1
     shared.add_proposals([proposal(bias_v=-80.0)])
     assert shared.check() == []
+
+
+def test_nothing_is_put_back_while_somebody_writes(
+    shared: Ledger, place: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(place, path)
+    monkeypatch.setattr(copies, "WAIT_S", 0.2)
+    before = shared.digest()
+    with shared.writing(), pytest.raises(LedgerBusy):
+        restore(path, place)
+    assert shared.digest() == before
+
+
+def test_a_schema_without_a_ledger_takes_a_copy(shared: Ledger, place: str, path: Path, postgres: Server) -> None:
+    back_up(place, path)
+    elsewhere = postgres.new_place()
+    with shared.locking() as connection:
+        connection.exec_driver_sql(f'CREATE SCHEMA "{schema_of(elsewhere)}"')
+    assert restore(path, elsewhere) == f"schema {schema_of(elsewhere)}_former_1"
+    with Ledger.open(elsewhere) as ledger:
+        assert ledger.digest() == shared.digest()
 
 
 def test_what_is_altered_by_other_means_shows(shared: Ledger) -> None:

@@ -100,7 +100,7 @@ def require_copy(source: Path) -> None:
 
 def _refuse_another_campaign(copy: Path, ledger: str | Path) -> None:
     place = engine.Location.parse(ledger).path
-    here = campaign_of(ledger) if place is None else _read_file(place) if place.is_file() else None
+    here = campaign_of(ledger) if place is None else _read_file(place)
     there = campaign_of(copy)
     if None not in (here, there) and here != there:
         must = f"must be a copy of the campaign {here}, and is one of {there}"
@@ -147,7 +147,7 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
         return None
     former = free_name(target, "former")
     if _read_file(target) is not None:
-        _replace_rows(source, location, former)
+        _replace_rows(source, target, former)
     else:
         _replace_file(source, target, former)
     return str(former)
@@ -176,27 +176,24 @@ def _read_file(ledger: Path) -> str | None:
         return None
 
 
-def _replace_rows(source: Path, location: engine.Location, former: Path) -> None:
+def _replace_rows(source: Path, target: Path, former: Path) -> None:
     """Put a copy's facts into a ledger that others may have open, in one transaction, after keeping its own.
 
     Others find other facts than they read, and say so; a file in the file's place they would not notice.
     """
-    database = engine.build_engine(location, WAIT_S)
-    try:
-        with (
-            Ledger.open(source) as original,
-            original.reading() as reading,
-            engine.writing(database, location.name) as connection,
-        ):
-            tables.lock(connection, location.name)
-            # Under the lock, so that it holds every fact.
-            copy_file(location.path or former, former)
+    with (
+        Ledger.open(source) as original,
+        original.reading() as reading,
+        Ledger.open(target, wait_s=WAIT_S) as ledger,
+        ledger.locking() as connection,
+    ):
+        # Under the lock, so that it holds every fact.
+        copy_file(target, former)
+        try:
             tables.replace_rows(reading, connection)
-    except BaseException:
-        _remove(former)
-        raise
-    finally:
-        database.dispose()
+        except BaseException:
+            _remove(former)
+            raise
 
 
 def _replace_file(source: Path, target: Path, former: Path) -> None:
