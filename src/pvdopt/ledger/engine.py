@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -95,7 +95,7 @@ class Location:
         if fault is not None:
             # Not repeated either: it would stand in error messages, and in files that are passed on.
             raise DataInvalid(Problem(f"the ledger's URL {fault}"))
-        schema = cast(str | None, url.query.get("schema"))
+        schema: Any = url.query.get("schema")
         url = url.difference_update_query(["schema"]).set(drivername="postgresql+psycopg")
         return cls(name, url=url, schema=schema)
 
@@ -364,7 +364,7 @@ _WAYS_OUT = (
         "you in",
     ),
     (
-        "resolve host|translate host name",
+        "resolve host|translate host name|Name or service not known|nodename nor servname|getaddrinfo",
         "Nothing was recorded; see how the URL spells the host, and whether this machine is on the network",
     ),
     # In the middle of a transaction nobody can tell on which side of its end the line was cut.
