@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from pvdopt import cli
-from pvdopt.errors import PvdoptError
 from pvdopt.redaction import redact
 
 
@@ -22,6 +21,7 @@ from pvdopt.redaction import redact
         "{'password': 'hunter2', 'host': 'labdb'}",
         "host=labdb password=hunter2 dbname=pvd",
         "the server said hunter2 is wrong",
+        "postgresql:/anna:hunter2@labdb/pvd: there is no such folder",
         "postgresql://anna:odd/hunter2@labdb/pvd",
         "postgresql://anna:odd@hunter2@labdb/pvd",
         "postgresql://labdb/pvd?password%20=hunter2",
@@ -40,19 +40,31 @@ def test_what_is_no_secret_stays() -> None:
         assert redact(text) == text
 
 
-def test_no_error_of_a_command_tells_a_password(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "URL"),
+        ("status", "a", "URL"),
+        ("URL",),
+        ("--optuna=URL",),
+        ("init", "lco", "--from", "URL"),
+        ("export", "nowhere", "URL"),
+        ("doctor", "URL"),
+        ("cells", "check", "URL"),
+        ("--verbose", "status", "URL"),
+    ],
+    ids=" ".join,
+)
+def test_no_message_of_a_command_tells_a_password(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise PvdoptError("postgresql://anna:hunter2@labdb/pvd cannot be reached")
-
-    monkeypatch.setattr("pvdopt.cli.arguments.find_folder", fail)
-    monkeypatch.setattr("pvdopt.cli.doctor.find_folder", fail)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with pytest.raises(SystemExit):
-        cli.main(["doctor", "lco"])
-    said = capsys.readouterr().err
-    assert "postgresql://anna:***@labdb/pvd cannot be reached" in said
-    assert "hunter2" not in said
+        cli.main([word.replace("URL", "postgresql://anna:hunter2@labdb/pvd") for word in words])
+    printed = capsys.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_of_a_fault_holds_no_password(

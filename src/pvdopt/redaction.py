@@ -7,7 +7,8 @@ import re
 
 _STARS = "***"
 # Up to the last @: passwords that hold / ? or @ and should have been quoted are typed all the same.
-_IN_URL = re.compile(r"(://[^/\s:@]*:)[^\s\"'<>]+(@)")
+# A URL taken for a path has lost one of its //.
+_IN_URL = re.compile(r"(://?[^/\s:@]*:)[^\s\"'<>]+(@)")
 _NAMED = re.compile(
     r"((?:password|passwd|pwd|secret|token|api_?key)[\"']?(?:\s|%20|\+)*[=:]\s*[\"']?)[^\s\"'&,;)]+", re.IGNORECASE
 )

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from pvdopt.cli.streams import output_looked_after, prefer_utf8
+from pvdopt.cli.streams import messages_redacted, output_looked_after, prefer_utf8
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,14 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from pvdopt.cli.app import app
         from pvdopt.cli.log import logged
         from pvdopt.errors import PvdoptError, what_the_system_says
-        from pvdopt.redaction import redact
 
-        with logged(sys.argv[1:] if arguments is None else arguments), output_looked_after():
+        with logged(sys.argv[1:] if arguments is None else arguments), messages_redacted(), output_looked_after():
             try:
                 get_command(app).main(args=arguments, prog_name="pvdopt")
             except PvdoptError as error:
-                # Here every error leaves, whatever URL or words of a database it holds.
-                print(redact(str(error)), file=sys.stderr)
+                print(error, file=sys.stderr)
                 if any(problem.grade == "doubt" for problem in getattr(error, "problems", ())):
                     print("What is doubted and right all the same is kept with --confirm.", file=sys.stderr)
                 sys.exit(error.exit_code)

@@ -131,8 +131,9 @@ def export(
         _export_study(words, optuna, dry_run)
         return
     folder, (into,) = take_folder(words, 1, EXPORT)
-    if into == "-":
-        raise UsageError("An export is several files; they go into a folder, not to standard output. Name one.")
+    if into == "-" or "://" in into:
+        todo = "A database takes the campaign as a study: --optuna URL." if into != "-" else "Name one."
+        raise UsageError(f"An export is several files; they go into a folder. {todo}")
     with open_campaign(folder) as campaign:
         if dry_run:
             n_facts = campaign.status().n_facts

@@ -1,4 +1,4 @@
-"""Standard output and error of a command: their encoding, and what is said where output cannot be written."""
+"""Standard output and error of a command: their encoding, no password in messages, a word where output is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from pvdopt.errors import PvdoptError, what_the_system_says
+from pvdopt.redaction import redact
 
 
 def prefer_utf8() -> None:
@@ -21,6 +22,32 @@ def prefer_utf8() -> None:
             reconfigure(errors="replace")
         else:
             reconfigure(encoding="utf-8", errors="replace")
+
+
+class _Messages(TextIOWrapper):
+    """Standard error, through which everything said to people leaves: notes, our errors and those of the arguments."""
+
+    def write(self, text: str) -> int:
+        """Write a text without the passwords in it."""
+        super().write(redact(text))
+        return len(text)
+
+
+@contextmanager
+def messages_redacted() -> Iterator[None]:
+    """Star passwords out of what is written to standard error, whatever URL or words of a database it repeats."""
+    former = sys.stderr
+    if not isinstance(former, TextIOWrapper):
+        yield
+        return
+    former.flush()
+    sys.stderr = messages = _Messages(former.buffer, former.encoding, former.errors, line_buffering=True)
+    try:
+        yield
+    finally:
+        sys.stderr = former
+        with suppress(OSError):
+            messages.detach()
 
 
 class _Output(TextIOWrapper):
