@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import pickle
 import platform
 import re
@@ -37,6 +38,8 @@ ANSWER_S = 10.0
 WITHOUT_WORKERS_S, LOOK_S = 120.0, 1.0
 #: How long to wait for the scheduler's farewell, in seconds.
 CLOSE_S = 5.0
+#: Who logs what becomes of a connection; the last are those whose callbacks fail once it is gone.
+_LOGGERS = ("distributed", "tornado", "asyncio", "concurrent.futures")
 #: What results may depend on, beside pvdopt itself.
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna", "cmaes", "joblib", "distributed")
 
@@ -68,6 +71,29 @@ def on_dask(address: str) -> Iterator[DaskCluster]:
         # What is still being computed is cancelled by that; a scheduler that is gone is not waited for.
         with suppress(TimeoutError, OSError):
             client.close(timeout=CLOSE_S)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the terminal what Dask logs, while pvdopt logs nothing either.
+
+    Where a scheduler goes away that is a page of tracebacks before the one sentence that tells it.
+    """
+    if logging.getLogger("pvdopt").isEnabledFor(logging.INFO):
+        yield
+        return
+    # Dask gives its loggers levels and handlers as it is imported.
+    with suppress(ModuleNotFoundError):
+        import distributed  # noqa: F401
+    names = [n for n in logging.root.manager.loggerDict if n.startswith(_LOGGERS)]
+    loud = [logger for logger in map(logging.getLogger, {*names, *_LOGGERS}) if not logger.disabled]
+    try:
+        for logger in loud:
+            logger.disabled = True
+        yield
+    finally:
+        for logger in loud:
+            logger.disabled = False
 
 
 def _connect(address: str) -> Any:
@@ -157,6 +183,7 @@ class DaskCluster:
         """
         import cloudpickle
         from distributed import CancelledError, KilledWorker
+        from distributed.comm.core import CommClosedError
 
         how = "generator" if is_ordered else "generator_unordered"
         # Some more under way than there are workers, so that those that join find something to do.
@@ -167,7 +194,7 @@ class DaskCluster:
         with self._watched():
             try:
                 yield from parallel(packed)
-            except CancelledError as error:
+            except (CancelledError, CommClosedError) as error:
                 raise self._lost("the scheduler went away before all was computed.") from error
             except KilledWorker as error:
                 raise self._lost(
@@ -286,17 +313,18 @@ def fingerprint() -> str:
 def describe_installation() -> dict[str, str]:
     """Return by name what results depend on: versions, and a digest of pvdopt's own files."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"Python": python, "pvdopt": f"{version('pvdopt')} ({_digest_of_files()})"} | {
+    return {"Python": python, "pvdopt": f"{version('pvdopt')} ({digest_of_files(Path(__file__).parent)})"} | {
         n: version(n) for n in PACKAGES
     }
 
 
-def _digest_of_files() -> str:
-    root = Path(__file__).parent
+def digest_of_files(package: Path) -> str:
+    """Return a digest of the files of a package that results come from, the same in a wheel and in a checkout.
+
+    A wheel holds the shipped campaign files beside them, which compute nothing: a task brings its own settings.
+    """
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.suffix in (".py", ".csv", ".json", ".toml"):
-            digest.update(
-                path.relative_to(root).as_posix().encode() + b"\n" + path.read_bytes().replace(b"\r\n", b"\n")
-            )
+    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".csv", ".json")):
+        name = path.relative_to(package).as_posix()
+        digest.update(name.encode() + b"\n" + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -183,9 +185,37 @@ def test_a_scheduler_that_is_lost_ends_the_work_with_a_word() -> None:
             work_and(cluster.scheduler.kill)
 
 
+@pytest.mark.parametrize("more", [(), pytest.param(("--verbose",), marks=pytest.mark.slow)], ids=["quiet", "verbose"])
+def test_a_command_whose_scheduler_is_lost_says_that_alone(more: tuple[str, ...]) -> None:
+    with running() as cluster:
+        cluster.want(1)
+        words = ["evaluate", "lco_lipon.toml", "--outcome", "capacity", "--csv", "--dask", cluster.address, *more]
+        whole = [sys.executable, "-m", "pvdopt", *words]
+        with subprocess.Popen(whole, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+            assert started.stderr is not None
+            said = [next(line for line in started.stderr if line.startswith("Computing on 1 worker"))]
+            end(cluster.scheduler)
+            said += started.stderr.readlines()
+        assert started.returncode == 1
+    last = f"--dask {cluster.address}: the scheduler went away before all was computed.\n"
+    assert last in said
+    assert (len(said) == 2) == (not more), said
+
+
 def test_an_error_of_a_task_is_its_own(cluster: Cluster) -> None:
     with on_dask(cluster.address), pytest.raises(ZeroDivisionError):
         list(parallel.compute(divmod, [(1, 0)]))
+
+
+def test_a_wheel_and_a_checkout_are_the_same(tmp_path: Path) -> None:
+    package = Path(dask_cluster.__file__).parent
+    copy = tmp_path / "pvdopt"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    # As the wheel is built, see pyproject.toml.
+    shutil.copytree(Path(__file__).parents[2] / "configs", copy / "configs", dirs_exist_ok=True)
+    assert dask_cluster.digest_of_files(copy) == dask_cluster.digest_of_files(package)
+    (copy / "data" / "terms.csv").write_text("other terms\n")
+    assert dask_cluster.digest_of_files(copy) != dask_cluster.digest_of_files(package)
 
 
 # -- what cannot be worked with --------------------------------------------------------------------------------------

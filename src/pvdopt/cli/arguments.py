@@ -201,9 +201,9 @@ def place_of_work(dask: str | None, jobs: int) -> Iterator[None]:
         return
     if jobs != 1:
         raise UsageError("--dask and --jobs exclude each other: a cluster's workers all take part.")
-    from pvdopt.dask_cluster import on_dask
+    from pvdopt.dask_cluster import on_dask, quiet
 
-    with on_dask(dask) as cluster:
+    with quiet(), on_dask(dask) as cluster:
         output.say(
             f"Computing on {output.count(cluster.n_workers, 'worker')} of {dask}, "
             f"{output.count(cluster.n_threads, 'task')} at a time."
