@@ -311,6 +311,21 @@ def test_what_was_confirmed_or_is_only_unlikely_comes_back(lco: Campaign, tmp_pa
         assert digest(again) == digest(lco)
 
 
+def test_what_no_vocabulary_knows_is_bounded_too(tmp_path: Path) -> None:
+    with make_plain(tmp_path / "one") as one:
+        one.add({"speed": 5, "moisture": "dry"})
+        must = r"C001, gloss: must be a number of at most 1e\+50 either way, got -1e\+60\. Correct or remove it"
+        with pytest.raises(DataInvalid, match=must):
+            one.record({"id": "C001", "gloss": -1e60})
+        one.record({"id": "C001", "gloss": -1e20, "speed": 300}, confirm=True)
+        one.export(tmp_path / "out")
+    Campaign.from_export(tmp_path / "out", tmp_path / "two").close()
+    path = tmp_path / "out" / "facts.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("-1e+20", "1e+308"), encoding="utf-8")
+    with pytest.raises(DataInvalid, match=r"facts\.json, C001, gloss: must be a number of at most 1e\+50"):
+        Campaign.from_export(tmp_path / "out", tmp_path / "three")
+
+
 def test_cells_of_an_earlier_campaign_file_come_back(tmp_path: Path) -> None:
     """What a parameter, a level or an outcome was that the campaign file no longer has, nobody can tell from it."""
     with make_plain(tmp_path / "one") as one:

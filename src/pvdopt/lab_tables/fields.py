@@ -35,6 +35,8 @@ OUTCOMES = (*OUTCOME_UNITS, "cycles")
 ERRORS = {"thickness_um": "thickness_error_um", "area_cm2": "area_error_cm2"}
 #: What a laboratory notes of a cell that no model reads: which of a sample's cells it is, and the day it was made.
 CELL, MADE_ON, REPLICATE_OF = "cell", "made_on", "replicate_of"
+#: Nothing is larger in any unit, and the squares of larger numbers are none that a model could add up (judgement).
+BEYOND_MEASURE = 1e50
 #: A comma between digits that can be no thousands separator.
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])(0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?![\d.,])")
 _DATES = (
@@ -289,19 +291,22 @@ def _states_unit(declared: Field, raw: object) -> bool:
 
 
 def check_limits(column: Column | None, value: float) -> None:
-    """Raise if a number lies outside what can be true of a column of the vocabulary; any other may be anything.
+    """Raise if a number lies outside what can be true of a column of the vocabulary, or of any column.
 
     Raises
     ------
     DataInvalid
     """
     must = fault_of(column, value) if column is not None else None
-    if column is None or must is None:
+    if must is None and abs(value) > BEYOND_MEASURE:
+        must = f"must be a number of at most {BEYOND_MEASURE:g} either way"
+    if must is None:
         return
     todo = "Correct or remove it"
-    if column.name == "retention" and 1.5 < value <= 150:
+    name = "" if column is None else column.name
+    if name == "retention" and 1.5 < value <= 150:
         todo = f"Write {value / 100:.12g} or {value:.12g} %"
-    elif column.name in ("capacity", "areal_capacity") and value == 0:
+    elif name in ("capacity", "areal_capacity") and value == 0:
         todo = "A cell without capacity is recorded by its outcome_class, such as shorted"
     is_short = value.is_integer() and abs(value) < 1e15
     raise DataInvalid(Problem(must, int(value) if is_short else value, todo))
