@@ -17,6 +17,7 @@ from campaigns import PLAIN, RECIPE, digest, make_lco, make_plain, propose
 from pvdopt.campaign import Campaign
 from pvdopt.config import shipped_config
 from pvdopt.errors import (
+    N_SHOWN,
     ConfigInvalid,
     DataInvalid,
     LedgerChanged,
@@ -25,6 +26,9 @@ from pvdopt.errors import (
     PvdoptError,
     UsageError,
 )
+from pvdopt.lab_tables import result_checks
+from pvdopt.lab_tables.recording import ReadRow
+from pvdopt.lab_tables.result_checks import CheckedRow
 
 
 @pytest.fixture(autouse=True)
@@ -420,6 +424,32 @@ def test_a_cell_of_the_labs_own_is_complete_or_refused(lco: Campaign) -> None:
 
 
 # -- where it stands -------------------------------------------------------------------------------------------------
+
+
+def test_a_table_that_repeats_one_cell_over_and_over_is_not_checked_to_its_end(
+    plain: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[object] = []
+    check = result_checks.check_row
+
+    def count(row: ReadRow, *more: Any) -> CheckedRow:
+        checked.append(row)
+        return check(row, *more)
+
+    monkeypatch.setattr(result_checks, "check_row", count)
+    plain.add({"speed": 5, "moisture": "dry"})
+    path = tmp_path / "logger.csv"
+    path.write_text("id,gloss\nC001,40\n" + "C001,odd\n" * 600)
+    with pytest.raises(DataInvalid) as caught:
+        plain.record(path)
+    assert len(checked) == 1 + N_SHOWN
+    # The first ones with all that is wrong with them, the others for their id; what is shown is as ever.
+    assert len(caught.value.problems) == 600 + N_SHOWN
+    assert (
+        caught.value.problems[-1].sentence().startswith("logger.csv, row 602, id: must appear once, row 2 has it too")
+    )
+    report = plain.record(path, accept_good_rows=True)
+    assert (report.new, len({p.row for p in report.refused})) == (1, 600)
 
 
 def test_status_tells_what_is_open_and_how_the_lab_compares(lco: Campaign) -> None:

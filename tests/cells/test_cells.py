@@ -107,8 +107,22 @@ def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
         (b"id,note\na,\x00\n", "row 2: must be text, got a NUL byte"),
         (b'id,note\na,"open\n', "row 2: must be comma-separated with paired quotation marks"),
         (b'id,note\na,"x"y\n', "row 2: must be comma-separated with paired quotation marks"),
+        (b"id,note\na," + b"x" * 200_000, "row 2: a cell must hold at most 131072 characters. Shorten its text"),
     ],
-    ids=["empty", "blank", "headless", "semicolons", "tabs", "utf-16", "xlsx", "latin-1", "nul", "open", "stray"],
+    ids=[
+        "empty",
+        "blank",
+        "headless",
+        "semicolons",
+        "tabs",
+        "utf-16",
+        "xlsx",
+        "latin-1",
+        "nul",
+        "open",
+        "stray",
+        "long",
+    ],
 )
 def test_a_file_that_is_no_table_gets_one_sentence(data: bytes, sentence: str, tmp_path: Path) -> None:
     (got,) = refusals(data, tmp_path)

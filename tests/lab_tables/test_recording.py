@@ -107,8 +107,12 @@ def test_rows_come_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -> N
         (b"", "results.csv: is empty. Write a header and one row a cell."),
         (b"\n\n", "results.csv: is empty. Write a header and one row a cell."),
         (b'id,capacity\n"P001,3\n', "results.csv, row 2: must be comma-separated with paired quotation marks"),
+        (
+            b"id,remark\nP001,short\nP002," + b"x" * 200_000 + b"\n",
+            "results.csv, row 3: a cell must hold at most 131072 characters. Shorten its text, or look for",
+        ),
     ],
-    ids=["archive", "old-spreadsheet", "latin-1", "nul", "nothing", "blank", "quotes"],
+    ids=["archive", "old-spreadsheet", "latin-1", "nul", "nothing", "blank", "quotes", "long"],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "results.csv"

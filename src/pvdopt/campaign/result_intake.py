@@ -55,8 +55,9 @@ def record_rows(
     """
     fold = Fold(ledger.facts())
     rows = [_foresee(fold, row) for row in rows]
-    good = [row for row in rows if not row.errors and (confirm or not row.doubts)]
-    bad = [row for row in rows if row not in good]
+    stands = [not row.errors and (confirm or not row.doubts) for row in rows]
+    good = [row for row, is_good in zip(rows, stands, strict=True) if is_good]
+    bad = [row for row, is_good in zip(rows, stands, strict=True) if not is_good]
     of_rows = [*(p for r in bad for p in r.errors), *(p for r in bad for p in r.doubts)]
     problems = [table.locate(p) for p in (*table.problems, *of_rows)]
     if table.problems or (bad and not (accept_good_rows and good)):

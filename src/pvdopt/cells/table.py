@@ -240,6 +240,10 @@ def _read_records(text: str, name: str) -> tuple[list[tuple[int, list[str]]], li
         for number, fields in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), start=1):
             rows.append((number, fields))
     except csv.Error as error:
+        if "field limit" in str(error):
+            must = f"a cell must hold at most {csv.field_size_limit()} characters"
+            todo = "Shorten its text, or look for a quotation mark that is not closed"
+            return [], [Problem(must, todo=todo, file=name, row=len(rows) + 1)]
         fault = Problem(
             f"must be comma-separated with paired quotation marks ({error})",
             todo="Look for a stray quotation mark in this row or above",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdopt.conversions import Basis, has_route
-from pvdopt.errors import DataInvalid, Problem
+from pvdopt.errors import N_SHOWN, DataInvalid, Problem
 from pvdopt.lab_tables.fields import (
     ERRORS,
     Field,
@@ -185,12 +185,17 @@ def _read_file(raw: RawTable, fields: Mapping[str, Field], needs_id: bool, conte
         # A film's further cells stand below its first: what that row says of the film holds for them.
         return Basis() if context is None else context(name, {**told.get(name or "", {}), **settings})
 
+    n_repeated = 0
+    at = raw.header.index("id") if "id" in raw.header else None
     for number, cells in raw.rows:
         where = _place(raw.file, number)
         if len(cells) != len(raw.header):
             must = f"must have {len(raw.header)} fields as the header has, got {len(cells)}"
             fault = Problem(must, todo="Look for a missing or stray comma", **where)
             rows.append(ReadRow(where, problems=(fault,)))
+        elif at is not None and (name := cells[at]) in told and (n_repeated := n_repeated + 1) > N_SHOWN:
+            # Whoever checks it refuses it for its id, and no more of its faults would be shown.
+            rows.append(ReadRow(where, id=str(name)))
         else:
             values = dict(zip(raw.header, cells, strict=True))
             row = _read_row(values, heads, where, None if context is None else find_basis, raw.has_decimal_comma)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from pvdopt.errors import Problem
+from pvdopt.errors import N_SHOWN, Problem
 from pvdopt.lab_tables.fields import CELL, REPLICATE_OF
 from pvdopt.lab_tables.figure_checks import Door, applies, check_class, check_made, check_result, find_recipe_gaps
 from pvdopt.lab_tables.recording import PLANNED, ReadRow
@@ -80,8 +80,15 @@ def check_rows(rows: Sequence[ReadRow], door: Door, unread: Collection[str] = ()
     first: dict[object, Any] = {}
     values: dict[object, str] = _read_results(door.state)
     told = {row.id: row for row in rows if row.id is not None}
+    n_repeated = 0
     for row in rows:
         if row.is_idle:
+            continue
+        if row.id in first and (n_repeated := n_repeated + 1) > N_SHOWN:
+            # Of a table that repeats itself so often nobody is shown what else is wrong.
+            record = CellRecord(row.id or "")
+            again = _repeated(row, CheckedRow(record), first[row.id])
+            checked.append(CheckedRow(record, problems=(*row.problems, again)))
             continue
         found = check_row(row, door, told.get(row.replicate_of or ""), unread)
         name: object = found.record.id or _identity(found.recipe or {}, found.record)

@@ -149,8 +149,13 @@ def _read_separated(text: str, name: str) -> RawTable:
             refuse_rows(number, name)
             records.append((number, cells))
     except csv.Error as error:
+        row = len(records) + 1 + skipped
+        if "field limit" in str(error):
+            must = f"a cell must hold at most {csv.field_size_limit()} characters"
+            todo = "Shorten its text, or look for a quotation mark that is not closed"
+            raise DataInvalid(Problem(must, todo=todo, file=name, row=row)) from error
         must = f"must be comma-separated with paired quotation marks ({error})"
-        raise DataInvalid(Problem(must, file=name, row=len(records) + 1 + skipped)) from error
+        raise DataInvalid(Problem(must, file=name, row=row)) from error
     filled = [(number, cells) for number, cells in records if any(cell.strip() for cell in cells)]
     if not filled:
         raise DataInvalid(Problem("is empty", todo="Write a header and one row a cell", file=name))
