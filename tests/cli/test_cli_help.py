@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,3 +148,20 @@ def test_public_names_are_there_and_come_late() -> None:
         assert getattr(pvdopt, name).__module__.startswith("pvdopt.")
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         _ = pvdopt.nothing_of_the_kind
+
+
+def test_what_is_printed_and_what_is_said_come_in_their_order(tmp_path: Path) -> None:
+    """Also where both go into one pipe, as when somebody pages or keeps them."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pvdopt", "init", "lco", "--from", "lco_lipon.toml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    first, second = done.stdout.splitlines()
+    assert first == "lco begins in studies/lco"
+    assert second.startswith("Look through studies/lco/campaign.toml")

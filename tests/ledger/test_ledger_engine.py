@@ -180,6 +180,55 @@ def test_a_quiet_file_that_cannot_be_written_is_read_as_it_is(
         beside.unlink()
 
 
+def _refused(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "beside", "is_read"),
+    [
+        (10, {}, True),
+        (13, {"-wal": b"", "-journal": b""}, True),
+        (14, {}, False),
+        (10, {"-wal": b"the newest facts"}, False),
+        (10, {"-wal": b"", "-journal": b"the newest facts"}, False),
+    ],
+)
+def test_what_has_no_room_beside_it_is_read_as_it_is(
+    planned: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch, code: int, beside: dict[str, bytes], is_read: bool
+) -> None:
+    digest, really = planned.digest(), engine._connect
+    planned.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    for end, content in beside.items():
+        path.with_name(path.name + end).write_bytes(content)
+
+    def connect(address: str, wait_s: float) -> sqlite3.Connection:
+        if "mode=rw" in address:
+            raise _refused(code)
+        return really(address, wait_s)
+
+    monkeypatch.setattr(engine, "_connect", connect)
+    if is_read:
+        with Ledger.open(path) as ledger:
+            assert ledger.digest() == digest
+    else:
+        with pytest.raises(PvdoptError, match="disk I/O error"):
+            Ledger.open(path)
+
+
+@pytest.mark.parametrize(("query", "waits"), [("", {"connect_timeout": 10}), ("?connect_timeout=3", {})])
+def test_nobody_waits_for_ever_for_a_server(query: str, waits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(sa, "create_engine", lambda url, **options: asked.update(options))
+    engine.build_engine(engine.Location.parse(f"postgresql://127.0.0.1/lab{query}"), 1.0)
+    told = {name: value for name, value in asked["connect_args"].items() if name != "options"}
+    assert told == {"tcp_user_timeout": 60_000, **waits}
+
+
 def test_without_its_driver_postgresql_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise ModuleNotFoundError("No module named 'psycopg'")

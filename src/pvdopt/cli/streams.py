@@ -28,7 +28,9 @@ class _Messages(TextIOWrapper):
     """Standard error, through which everything said to people leaves: notes, our errors and those of the arguments."""
 
     def write(self, text: str) -> int:
-        """Write a text without the passwords in it."""
+        """Write a text without the passwords in it, after what was printed before it: both may go into one file."""
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
         super().write(redact(text))
         return len(text)
 

@@ -176,8 +176,6 @@ def _connect(address: str, wait_s: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        # The first that looks into the file.
-        connection.execute("PRAGMA schema_version")
     except sqlite3.Error:
         connection.close()
         raise
