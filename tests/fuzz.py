@@ -14,13 +14,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hypofuzz.collection import collect_tests
-from hypofuzz.database import FailureState, HypofuzzDatabase
-from hypofuzz.hypofuzz import FuzzTarget
 from hypothesis import settings
 from hypothesis.database import choices_to_bytes
 from hypothesis.internal.reflection import function_digest
+
+if TYPE_CHECKING:
+    # Installed by `make fuzz` alone, while the tests look into every file here.
+    from hypofuzz.database import HypofuzzDatabase
+    from hypofuzz.hypofuzz import FuzzTarget
 
 READERS = ["tests/fire/test_hostile.py", "tests/fire/test_damaged_files.py"]
 
@@ -42,6 +45,8 @@ def run_hypofuzz(test: str, seconds: float) -> bool:
 
 def hand_over(database: HypofuzzDatabase, test: FuzzTarget) -> bool:
     """Put what a test fell over at where plain pytest looks for it; return whether there is such."""
+    from hypofuzz.database import FailureState
+
     inner = test.wrapped_test.hypothesis.inner_test
     # HypoFuzz keeps all tests apart by their ids, pytest's plugin only those with parameters.
     vars(inner).pop("_hypothesis_internal_add_digest", None)
@@ -77,6 +82,9 @@ def tell(database: HypofuzzDatabase, test: FuzzTarget, since: float, was_stopped
 
 def main() -> int:
     """Fuzz and report; return 1 if a reader fell over, could not be tried, or was not."""
+    from hypofuzz.collection import collect_tests
+    from hypofuzz.database import HypofuzzDatabase
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seconds", type=float, help="how long to try, shared out evenly among the tests")
     chosen = parser.parse_args()

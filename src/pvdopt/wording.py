@@ -70,8 +70,8 @@ def as_typed(word: str | PurePath) -> str:
     --------
     >>> as_typed(PurePath("studies/lco")), as_typed("my lab/lco")
     ('studies/lco', '"my lab/lco"')
-    >>> as_typed('cause=a "bad" pump')
-    '\'cause=a "bad" pump\''
+    >>> print(as_typed('cause=a "bad" pump'))
+    'cause=a "bad" pump'
     """
     text = word.as_posix() if isinstance(word, PurePath) else word
     if re.fullmatch(r"[\w.,:/\\=%+~@-]*", text):
