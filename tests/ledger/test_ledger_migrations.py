@@ -54,6 +54,8 @@ def test_an_old_ledger_is_led_up_after_a_copy(old: tuple[int, Path]) -> None:
         assert state.cells["P001"].outcomes["capacity"].value == 51.8
         assert ledger.check() == []
         assert ledger.add_proposals([proposal(bias_v=-90.0)]) == ["P006"]
+        with ledger.reading() as connection:
+            assert tables.read_head(connection) == tables.chain(ledger.facts())
         assert leases.claim(ledger, "w1", 1, 60, among=["P006"]) == ["P006"]
         assert leases.read_held(ledger) == {"P006": "w1"}
     assert read_version(path) == tables.SCHEMA_VERSION
