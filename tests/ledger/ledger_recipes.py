@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -17,3 +21,13 @@ def proposal(**recipe: Any) -> dict[str, Any]:
         "fingerprint": "abc",
         "batch": 1,
     }
+
+
+@contextmanager
+def kept_to_oneself(path: Path) -> Iterator[None]:
+    """Hold an SQLite file so that nobody else can read it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+        database.execute("ROLLBACK")

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_recipes import proposal
+from ledger_recipes import kept_to_oneself, proposal
 
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerChanged, LedgerTooNew, PvdoptError
 from pvdopt.ledger import Ledger, copies, engine, tables
@@ -78,6 +78,18 @@ def test_who_has_a_ledger_open_notices_that_another_one_lies_there(planned: Ledg
     assert {p.name for p in tmp_path.iterdir()} >= {"copy.db", "ledger.db", "ledger.former-1.db"}
 
 
+def test_a_ledger_as_long_that_says_something_else_is_another_one(planned: Ledger, path: Path, tmp_path: Path) -> None:
+    back_up(path, tmp_path / "copy.db")
+    planned.add_note({"text": "one"})
+    n_facts = planned.state().n_facts
+    restore(tmp_path / "copy.db", path)
+    with Ledger.open(path, "ben") as other:
+        other.add_note({"text": "another"})
+        assert other.n_facts() == n_facts
+    with pytest.raises(LedgerChanged, match="was replaced by another ledger"):
+        planned.add_note({"text": "two"})
+
+
 def test_nothing_is_restored_while_somebody_writes(planned: Ledger, path: Path, tmp_path: Path) -> None:
     back_up(path, tmp_path / "copy.db")
     before = planned.digest()
@@ -106,9 +118,12 @@ def _drop(table: str) -> Callable[[Path], None]:
     return drop
 
 
-def _take_out_its_name(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM meta WHERE key = 'campaign'")
+def _take_out(key: str) -> Callable[[Path], None]:
+    def take_out(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("DELETE FROM meta WHERE key = ?", [key])
+
+    return take_out
 
 
 def _spoil_its_schema(path: Path) -> None:
@@ -121,7 +136,8 @@ NO_LEDGER_ANY_MORE: dict[str, Callable[[Path], object]] = {
     "text": lambda path: path.write_text("the former"),
     "a damaged page": _zero_an_index,
     "no facts": _drop("facts"),
-    "no name": _take_out_its_name,
+    "no name": _take_out("campaign"),
+    "no version": _take_out("schema_version"),
     "a schema that is no text": _spoil_its_schema,
 }
 
@@ -188,12 +204,11 @@ def test_a_file_that_somebody_keeps_to_himself_is_busy(
     back_up(path, tmp_path / "copy.db")
     planned.close()
     monkeypatch.setattr(copies, "WAIT_S", 0.1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode=DELETE")
-        database.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(LedgerBusy, match=r"ledger\.db: somebody else is writing to it"):
-            restore(tmp_path / "copy.db", path)
-        database.execute("ROLLBACK")
+    with (
+        kept_to_oneself(path),
+        pytest.raises(LedgerBusy, match=r"ledger\.db: somebody else is writing to it"),
+    ):
+        restore(tmp_path / "copy.db", path)
     assert not list(tmp_path.glob("*former*"))
 
 

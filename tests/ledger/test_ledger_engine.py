@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from ledger_recipes import proposal
+from ledger_recipes import kept_to_oneself, proposal
 
 from pvdopt.errors import DataInvalid, LedgerBusy, LedgerTooNew, PvdoptError
 from pvdopt.ledger import Ledger, copies, drives, engine, migrations, tables
@@ -180,6 +180,11 @@ def test_a_quiet_file_that_cannot_be_written_is_read_as_it_is(
         beside.unlink()
 
 
+def test_advice_for_a_server_is_none_for_a_file() -> None:
+    said = sqlite3.OperationalError('near "password": syntax error')
+    assert str(engine._translate(said, "x.db")) == f"x.db: the ledger cannot be used: {said}."
+
+
 def _refused(code: int) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code
@@ -331,11 +336,11 @@ def test_a_locked_file_is_not_copied(
 ) -> None:
     planned.close()
     monkeypatch.setattr(copies, "WAIT_S", 0.05)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("PRAGMA journal_mode=DELETE")
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(LedgerBusy, match=r"somebody else is writing to it\. Nothing was copied"):
-            copies.copy_file(path, tmp_path / "copy.db")
+    with (
+        kept_to_oneself(path),
+        pytest.raises(LedgerBusy, match=r"somebody else is writing to it\. Nothing was copied"),
+    ):
+        copies.copy_file(path, tmp_path / "copy.db")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ledger.db"]
     assert copies.copy_file(path, tmp_path / "copy.db") == copies.check_copy(path) == 5
 

@@ -103,6 +103,17 @@ def test_nothing_is_put_back_while_somebody_writes(
     assert shared.digest() == before
 
 
+def test_a_ledger_that_states_no_version_makes_room(shared: Ledger, place: str, path: Path) -> None:
+    back_up(place, path)
+    digest = shared.digest()
+    with shared.locking() as connection:
+        connection.exec_driver_sql("DELETE FROM meta WHERE key = 'schema_version'")
+    shared.close()
+    assert restore(path, place) == f"schema {schema_of(place)}_former_1"
+    with Ledger.open(place) as ledger:
+        assert ledger.digest() == digest
+
+
 def test_a_schema_without_a_ledger_takes_a_copy(shared: Ledger, place: str, path: Path, postgres: Server) -> None:
     back_up(place, path)
     elsewhere = postgres.new_place()

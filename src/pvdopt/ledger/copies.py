@@ -109,7 +109,7 @@ def _refuse_another_campaign(copy: Path, ledger: str | Path) -> None:
 
 
 def restore(copy: str | Path, ledger: str | Path) -> str | None:
-    """Put a copy in a ledger's place; what was there is renamed and kept.
+    """Put a copy in a ledger's place; what was there is kept under another name.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ def restore(copy: str | Path, ledger: str | Path) -> str | None:
     ------
     DataInvalid
         If the copy is no ledger, damaged, or of another campaign; the ledger in place is then left alone.
+    LedgerTooNew
+        If a newer version of pvdopt wrote the ledger in place.
     LedgerBusy
         If a writer does not finish in time.
     PvdoptError
@@ -160,19 +162,21 @@ def _read_file(ledger: Path) -> str | None:
 
     Raises
     ------
-    LedgerBusy
+    LedgerBusy, LedgerTooNew
     """
     try:
         with closing(engine.connect_file(ledger, WAIT_S, "mode=ro")) as file:
             if file.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 return None
             file.execute("SELECT count(*) FROM facts")
-            return str(file.execute("SELECT value FROM meta WHERE key = 'campaign'").fetchone()[0])
+            entries = dict(file.execute("SELECT key, value FROM meta"))
+            tables.check_schema(entries, str(ledger))
+            return str(entries["campaign"])
     except sqlite3.Error as error:
         if engine.is_busy(error):
             raise _busy(ledger) from error
         return None
-    except (TypeError, UnicodeDecodeError):
+    except (DataInvalid, KeyError, UnicodeDecodeError):
         return None
 
 
@@ -222,8 +226,10 @@ def _restore_schema(source: Path, location: engine.Location, url: str | Path) ->
             found = sa.inspect(connection).get_schema_names()
             if location.schema in found:
                 if sa.inspect(connection).has_table(tables.meta.name, schema=location.schema):
-                    # Whoever is writing ends first; who waits for it finds other facts than it read.
-                    tables.lock(connection, location.name)
+                    # Whoever is writing ends first; who waits for it finds other facts than it read. What states no
+                    # version is no ledger any more, and makes room like any other.
+                    with suppress(DataInvalid):
+                        tables.lock(connection, location.name)
                 former = engine.free_schema(found, location.schema, "former")
                 quote = connection.dialect.identifier_preparer.quote
                 connection.execute(sa.text(f"ALTER SCHEMA {quote(location.schema)} RENAME TO {quote(former)}"))

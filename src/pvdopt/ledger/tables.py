@@ -125,7 +125,7 @@ def recognise(connection: Connection, name: str) -> tuple[str, int]:
         raise not_a_ledger(name)
     entries = _read_meta(connection, sa.select(meta))
     # First the version: a newer ledger may look different in all else.
-    version = _check_schema(entries, name)
+    version = check_schema(entries, name)
     if "facts" not in found or "campaign" not in entries:
         raise not_a_ledger(name)
     return entries["campaign"], version
@@ -142,7 +142,7 @@ def lock(connection: Connection, name: str) -> int:
     LedgerTooNew
         If it did, beyond what this version can read.
     """
-    return _check_schema(_read_meta(connection, sa.select(meta).with_for_update()), name)
+    return check_schema(_read_meta(connection, sa.select(meta).with_for_update()), name)
 
 
 def set_schema(connection: Connection, version: int) -> None:
@@ -155,7 +155,16 @@ def _read_meta(connection: Connection, query: sa.Select[Any]) -> dict[str, str]:
     return {row.key: row.value for row in connection.execute(query)}
 
 
-def _check_schema(entries: Mapping[str, str], name: str) -> int:
+def check_schema(entries: Mapping[str, str], name: str) -> int:
+    """Return the schema version that the entries of ``meta`` state.
+
+    Raises
+    ------
+    DataInvalid
+        If they state none.
+    LedgerTooNew
+        If it is beyond what this version can read.
+    """
     stated = entries.get("schema_version", "")
     if not stated.isdigit() or int(stated) < 1:
         raise not_a_ledger(name)
