@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 from campaigns import make_plain
+from pvdopt import closed_loop
 from pvdopt.campaign import Campaign
 from pvdopt.campaign.learning_reports import CurvePoint, Evaluation
+from pvdopt.cli import study
 from pvdopt.errors import LedgerBusy
 from pvdopt.skill.direction import PairCheck, stated_pairs, summarise
 from pvdopt.skill.report import FamilySkill, PermutedControl
@@ -303,3 +305,7 @@ def test_figures_that_cannot_be_drawn_are_told_before_anything_is_computed(
     done = run("evaluate", "lco_lipon.toml", "--figures", "figs")
     assert done.code == 2
     assert "pvdopt[figures]" in done.err
+
+
+def test_the_help_names_the_patience_of_the_loop() -> None:
+    assert closed_loop.PATIENCE_S == study.PATIENCE_S
