@@ -72,6 +72,10 @@ def test_who_has_a_ledger_open_notices_that_another_one_lies_there(planned: Ledg
         assert len(other.state().cells) == 5
         assert planned.add_proposals([proposal(bias_v=-80.0)]) == ["P005"]
         assert other.check() == []
+    with closing(sqlite3.connect(path)) as database:
+        for words in ("UPDATE facts SET author = 'eve'", "DELETE FROM facts"):
+            with pytest.raises(sqlite3.IntegrityError, match="facts are only ever added"):
+                database.execute(words)
     with Ledger.open(former) as kept:
         assert kept.digest() == now
         assert kept.check() == []
@@ -97,6 +101,11 @@ def test_nothing_is_restored_while_somebody_writes(planned: Ledger, path: Path, 
         restore(tmp_path / "copy.db", path)
     assert planned.digest() == before
     assert not list(tmp_path.glob("*former*"))
+
+
+def _state_version_zero(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE meta SET value = '0' WHERE key = 'schema_version'")
 
 
 def _zero_an_index(path: Path) -> None:
@@ -138,6 +147,7 @@ NO_LEDGER_ANY_MORE: dict[str, Callable[[Path], object]] = {
     "no facts": _drop("facts"),
     "no name": _take_out("campaign"),
     "no version": _take_out("schema_version"),
+    "version 0": _state_version_zero,
     "a schema that is no text": _spoil_its_schema,
 }
 

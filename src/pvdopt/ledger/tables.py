@@ -268,8 +268,7 @@ def copy_rows(source: Connection, target: Connection) -> int:
     rows = select(source)
     if rows:
         target.execute(sa.insert(facts), [row._asdict() for row in rows])
-    head = entries.get(HEAD)
-    set_head(target, chain(map(read_fact, rows)) if head is None else head)
+    set_head(target, chain(map(read_fact, rows)))
     return len(rows)
 
 
